@@ -193,7 +193,7 @@ class Bench:
         if any(one.process.poll() is None for one in self.started):
             return
         # A client of a master that was killed is no child of the next one: it ends a moment after its goodbye.
-        wait_until(lambda: not self.processes(), "no process is left", 20, lambda: f"{self.processes()}\n{done}")
+        wait_until(lambda: not self.processes(), "no process is left", story=lambda: f"{self.processes()}\n{done}")
         places = [self.tmp, self.home] if self.keeps else [self.tmp, self.home, self.cache]
         left = [str(path.relative_to(self.root)) for place in places for path in place.rglob("*")]
         assert not left, f"files left: {left}\n{done}"

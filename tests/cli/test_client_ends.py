@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from processes import is_alive
 from waiting import wait_until
 
 from .kit import Bench
@@ -54,12 +55,13 @@ def test_a_set_that_tells_its_client_to_end_again_and_again_ends_the_run_and_is_
 def test_the_end_of_a_client_that_worked_is_told_as_what_it_was(
     bench: Bench, who: str, number: int, words: str
 ) -> None:
-    bench.worker('echo $PPID > "$LOG"; while [ ! -e "$GATE" ]; do sleep 0.05; done; echo k')
+    bench.worker('echo $PPID $$ > "$LOG"; while [ ! -e "$GATE" ]; do sleep 0.05; done; echo k')
     bench.write("spe.yaml", "command: ./work\nhosts: [localhost slots=1]\n")
     running = bench.start("run", **soon(bench))
     wait_until(lambda: bench.logged(), "a program runs")
-    hand = int(bench.logged()[0])
+    hand, program = map(int, bench.logged()[0].split())
     os.kill({"a hand": hand, "the client": above(hand), "its guard": above(above(hand))}[who], number)
+    wait_until(lambda: not is_alive(program), "the end was noticed: a result of this program would end the run")
     bench.open_gate()
     done = running.end()
     assert done.code == 0, done

@@ -243,7 +243,7 @@ def test_a_sweep_is_given_up_when_too_many_sets_fail(bench: Bench) -> None:
 
 def test_a_timeout_of_so_many_medians_ends_what_hangs(bench: Bench) -> None:
     bench.worker("[ $1 != 9 ] || sleep 600\nsleep 0.2\necho $1\n")
-    bench.write("spe.yaml", many(9) + "timeout: 5x\nhosts: [localhost slots=1]\n")
+    bench.write("spe.yaml", many(9) + "timeout: 20x\nhosts: [localhost slots=1]\n")
     assert bench.spe("run").code == 1
     (failed,) = bench.rows(file="failed.csv")
     assert failed["x"] == "9"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 
 import pytest
 from processes import is_alive
@@ -36,9 +35,8 @@ def log_of(bench: Bench) -> str:
     return path.read_text() if path.exists() else ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_first_interrupt_lets_running_tasks_finish_and_begins_nothing(bench: Bench, number: int) -> None:
-    running = begin(bench)
+def interrupt(running: Started, number: int) -> None:
+    """Send a first signal, and wait until the run has said that it heard it."""
     running.signal(number)
     assert running.process.stderr
     said = ""
@@ -46,6 +44,12 @@ def test_a_first_interrupt_lets_running_tasks_finish_and_begins_nothing(bench: B
         line = running.process.stderr.readline()
         assert line, said
         said += line
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_first_interrupt_lets_running_tasks_finish_and_begins_nothing(bench: Bench, number: int) -> None:
+    running = begin(bench)
+    interrupt(running, number)
     bench.open_gate()
     done = running.end()
     assert done.code == 130, done
@@ -65,12 +69,10 @@ def test_a_second_interrupt_stops_the_programs_at_once_and_nothing_is_lost(bench
     assert running.process.stderr
     while "interrupted" not in running.process.stderr.readline():
         continue
-    started = time.monotonic()
     running.signal(signal.SIGINT)
     wait_until(lambda: not any(map(is_alive, pids(bench).values())), "the programs are gone")
-    done = running.end(20)
+    done = running.end()
     assert done.code == 130, done
-    assert time.monotonic() - started < 12  # a stubborn one has five seconds from TERM to KILL
     assert "stopping" in done.err
     bench.assert_nothing_left(done)
     bench.open_gate()
@@ -81,11 +83,11 @@ def test_a_second_interrupt_stops_the_programs_at_once_and_nothing_is_lost(bench
 
 def test_an_interrupt_while_hosts_start_ends_the_run(bench: Bench) -> None:
     bench.worker(WAITING)
-    bench.write("spe.yaml", COMMAND + "parameters: {grid: {x: [1]}}\nsetup: 'echo begun >> \"$LOG\"; sleep 60'\n")
+    bench.write("spe.yaml", COMMAND + "parameters: {grid: {x: [1]}}\nsetup: 'echo begun >> \"$LOG\"; sleep 600'\n")
     running = bench.start("run")
     wait_until(bench.logged, "the setup runs")
     running.signal(signal.SIGINT)
-    done = running.end(20)
+    done = running.end()
     assert done.code == 130, done
     assert bench.logged() == ["begun"]
     bench.assert_nothing_left(done)
@@ -93,7 +95,7 @@ def test_an_interrupt_while_hosts_start_ends_the_run(bench: Bench) -> None:
 
 def test_an_interrupt_after_all_is_done_changes_nothing(bench: Bench) -> None:
     running = begin(bench)
-    running.signal(signal.SIGINT)
+    interrupt(running, signal.SIGINT)
     bench.open_gate()
     assert running.end().code == 130
     bench.write("spe.yaml", (bench.folder / "spe.yaml").read_text().replace("[1, 4]", "[1, 2]"))

@@ -11,7 +11,7 @@ from waiting import wait_until
 
 from .kit import Bench, Started
 
-NUMBERED = 'echo "begin $1" >> "$LOG"; sleep 0.1; echo "end $1" >> "$LOG"; echo "$1"\n'
+NUMBERED = 'echo "begin $1" >> "$LOG"; sleep 0.3; echo "end $1" >> "$LOG"; echo "$1"\n'
 GATED = 'echo "begin $1" >> "$LOG"; while [ ! -e "$GATE" ]; do sleep 0.02; done; echo "$1"\n'
 SIX = "command: ./work {{ x }}\nparameters: {grid: {x: {range: [1, 6]}}}\nhosts: [localhost slots=4]\n"
 
@@ -82,12 +82,12 @@ def test_programs_that_ran_when_the_master_was_killed_count_for_the_next_one(ben
 
 def test_starts_are_delay_apart(bench: Bench) -> None:
     bench.worker('echo "$1"\n')
-    bench.write("spe.yaml", f"{SIX}delay: 400 ms\n")
+    bench.write("spe.yaml", f"{SIX.replace('6]', '3]')}delay: 2 s\n")
     bench.ok("run")
     issued = [row[0] for row in bench.query("SELECT issued FROM tickets ORDER BY id")]
     apart = [later - earlier for earlier, later in itertools.pairwise(issued)]
-    # What is stored is when the ticket was written, which is a moment after it was made: only the sum is exact.
-    assert len(apart) == 5 and min(apart) > 0.2 and sum(apart) > 1.9, apart
+    # What is stored is when the ticket was written, a moment after it was made: half a second on a busy machine.
+    assert len(apart) == 2 and min(apart) > 1.2 and sum(apart) > 3.2, apart
 
 
 def test_delay_holds_between_the_last_start_of_a_run_and_the_first_of_the_next_one(bench: Bench) -> None:
@@ -96,7 +96,7 @@ def test_delay_holds_between_the_last_start_of_a_run_and_the_first_of_the_next_o
         bench.write("spe.yaml", f"{SIX.replace('6]', f'{last}]')}delay: 6s\n")
         bench.ok("run")
     first, second = [row[0] for row in bench.query("SELECT issued FROM tickets ORDER BY id")]
-    assert second - first > 5.8
+    assert second - first > 5.2
 
 
 def test_a_failed_set_pauses_before_its_next_attempt_and_says_how_long(bench: Bench) -> None:

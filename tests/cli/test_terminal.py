@@ -53,7 +53,7 @@ class Terminal:
 
     def end(self) -> int:
         code = self.process.wait(60)
-        self._reading.join(10)
+        self._reading.join(60)
         os.close(self._leader)
         return code
 

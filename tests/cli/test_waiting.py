@@ -128,8 +128,9 @@ def test_a_client_that_sends_no_name_is_shown_by_its_address(bench: Bench) -> No
     bench.write("spe.yaml", SIX + "listen: 127.0.0.1:0\n")
     running = bench.start("run", "--hosts", "none")
     wait_until(lambda: (bench.runs() / "master.json").exists(), "it listens")
-    url = f"{facts(bench)['url']}/task?sessionID={facts(bench)['session']}"
-    with urllib.request.urlopen(url, timeout=20) as answer:
+    # It waits: the master listens before it has read the parameters.
+    url = f"{facts(bench)['url']}/task?sessionID={facts(bench)['session']}&wait=30"
+    with urllib.request.urlopen(url, timeout=60) as answer:
         assert answer.read().startswith(b"Ticket=1\n")
     (host,) = bench.start("hosts", "--json").end().json
     assert (host["host"], host["state"], host["running"]) == ("127.0.0.1", "up", 1)

@@ -46,7 +46,7 @@ def make_client(tmp_path: Path) -> Iterator[Callable[..., Started]]:
     for one in made:
         if one.process and one.process.poll() is None:
             one.process.terminate()
-            one.end(15)
+            one.end()
 
 
 @pytest.fixture

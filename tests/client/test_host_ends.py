@@ -294,7 +294,7 @@ def test_of_a_program_that_kills_the_guard_the_ticket_is_blamed(master: Master, 
     master.wait_for(lambda: master.of("/bye"))
     assert goodbye(master).query["killed"] == ["1"]
     assert client.process
-    client.process.communicate(timeout=20)
+    client.process.communicate(timeout=60)
 
 
 def put_fault_into(pyz: Path) -> None:

@@ -17,8 +17,8 @@ def begun(master: Master) -> list[str]:
 
 def test_an_idle_client_holds_its_request_for_tasks_and_no_other(master: Master, client: Started) -> None:
     master.config["Ping"], master.over = "0.2", False
-    client.start("--slots", "3")
     master.script["/task"].append((503, {"Retry-After": "0.5"}, b"perhaps later"))
+    client.start("--slots", "3")
     master.wait_for(lambda: len(master.of("/task")) == 2)  # a rest after the first: a ping of its own had come by now
     assert begun(master) == ["/task", "/task"]
     assert float(master.of("/task")[-1].query["wait"][0]) >= 20

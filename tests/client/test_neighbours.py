@@ -244,9 +244,9 @@ def test_a_client_in_a_container_works_on_a_host_of_its_own(street: Street) -> N
     client = [*as_account(ALICE).split(), PYTHON, str(file), "--master", "x", "--slots", "3"]
     with subprocess.Popen(["unshare", "--pid", "--fork", *client], stdin=subprocess.DEVNULL):
         try:
-            wait_until(lambda: pids(ALICE), "it runs")
+            wait_until(lambda: pids(ALICE), "it is being started")
+            wait_until(lambda: seen_by(BOB).get(ALICE) == 3, "it runs, and others count it")
             assert ALICE not in dict(neighbours())
-            assert seen_by(BOB)[ALICE] == 3
         finally:
             for line in pids(ALICE):  # unshare does not pass on a TERM, and ends with its child
                 os.kill(int(line.split()[0]), signal.SIGKILL)

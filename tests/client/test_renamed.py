@@ -225,7 +225,7 @@ def test_questions_about_a_running_task_are_answered_from_its_own_folder(master:
     shared.put_in_place()
     evil = place.parents[1] / "1" / "work"
     shared.eve("import os, sys; os.makedirs(sys.argv[1]); open(sys.argv[1] + '/mine', 'w').write('EVIL')", evil)
-    order = master.order("run", words=["cat", "mine"], ticket=1, limit=10, most=1000)
+    order = master.order("run", words=["cat", "mine"], ticket=1, limit=60, most=1000)
     assert master.end_of(order)["exit"] == ["0"]
     assert master.said[order] == b"true\n"
     [moved] = shared.common.glob("moved-by-eve-*")

@@ -27,7 +27,7 @@ TOP = Path(__file__).parents[2]
 def call(client: Started, *arguments: str, told: str = "", **more: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, str(client.pyz), *arguments]
     environment = client.environment(**more)
-    return subprocess.run(words, capture_output=True, text=True, env=environment, input=told, timeout=30, check=False)
+    return subprocess.run(words, capture_output=True, text=True, env=environment, input=told, timeout=60, check=False)
 
 
 def test_version_is_that_of_the_project(client: Started) -> None:
@@ -260,7 +260,7 @@ def test_a_python_that_is_too_old_is_told_so(client: Started) -> None:
     python = next(iter(sorted(PYENV.glob("2.7.*/bin/python2.7"))), None) or shutil.which("python2.7")
     need(python, "needs Python 2.7, from pyenv or in PATH")
     assert python
-    done = subprocess.run([python, client.pyz, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([python, client.pyz, "--version"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 7
     assert done.stderr.startswith("spe-client: needs Python 3.6 or newer, this is 2.7")
     assert done.stderr.count("\n") == 1

@@ -140,7 +140,7 @@ def test_a_result_that_replaces_another_waits_until_the_other_one_is_extracted_a
 
     def slowly(*arguments: Any) -> None:
         entered.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         put_under(*arguments)
 
     monkeypatch.setattr("spe.earlier.extract_again.put_under", slowly)

@@ -35,7 +35,7 @@ class Outcome:
         return {str(host["host"]): host for host in self.record["hosts"]}
 
 
-def spe(*words: str, cwd: Path, limit: float = 60) -> Outcome:
+def spe(*words: str, cwd: Path, limit: float = 180) -> Outcome:
     """A command of spe, from start to end."""
     begun = time.monotonic()
     command = [sys.executable, "-m", "spe", *words]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from lab import Boot, Lab, LabHost
 from spe.launch import Homes
+from waiting import wait_until
 
 from .kit import spe, write_sweep
 
@@ -43,6 +44,8 @@ def test_three_hosts_of_one_home_and_two_of_their_own_take_three_copies(
     copied = [line.split(": ")[1] for line in log.splitlines() if "copying the client to" in line]
     assert len(copied) == 3, copied
     assert {"h04", "h05"} < set(copied)
+    for host in hosts:  # the last client of a shared home removes its file a moment later
+        wait_until(lambda host=host: not host.processes(user_only=True), f"{host} idle")  # type: ignore[misc]
     assert {host.name: host.files() for host in hosts} == before
 
 

@@ -110,7 +110,8 @@ class Drill:
 
     def sweep(self, sets: int, yaml: str = "", work: str | bytes = WORK) -> Drill:
         self.sets = sets
-        base = YAML.replace("listen: 127.0.0.1:0\n", "") if "listen:" in yaml else YAML
+        own = [line.partition(":")[0] for line in yaml.splitlines()]
+        base = "".join(line for line in YAML.splitlines(True) if line.partition(":")[0] not in own)
         (self.folder / "spe.yaml").write_text(base.replace("SETS", str(sets)) + yaml)
         (self.folder / "work").write_bytes(work if isinstance(work, bytes) else work.encode())
         (self.folder / "work").chmod(0o755)
@@ -267,7 +268,7 @@ class Drill:
             assert {int(row["x"]) for row in self.rows("failed.csv")} == gone
         twice = "SELECT task FROM tickets WHERE state = 'accepted' GROUP BY task HAVING count(*) > 1"
         assert not self.query(twice), "accepted twice"
-        wait_until(lambda: not self.processes(), "no process is left", 20, self.processes)
+        wait_until(lambda: not self.processes(), "no process is left", story=self.processes)
         assert keeps or not self.left(), f"files left: {self.left()}"
         assert not (self.runs / "incoming").exists()
         assert not (self.runs / "session").exists()

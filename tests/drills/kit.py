@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 from cli.kit import Bench
 from lab import USER, Boot, Lab, LabHost
 from spe.launch import bundle
-from waiting import wait_until
+from waiting import LIMIT, wait_until
 
 from .figures import DrillFigures, Figures
 
@@ -331,7 +331,7 @@ class Drill(Bench):
             there = [f"{host}: {p.line}" for host in self.hosts for p in host.processes(user_only=True)]
             return [*self.processes().values(), *there]
 
-        end = time.monotonic() + 20
+        end = time.monotonic() + LIMIT
         while (found := left()) and time.monotonic() < end:
             time.sleep(0.05)
         return found

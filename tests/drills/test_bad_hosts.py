@@ -128,7 +128,8 @@ def test_with_once_no_task_is_ever_out_twice_and_without_it_idle_hosts_run_copie
     other.open_gate()
     assert drill.end() == other.end() == 0
     assert sorted(x for x, _ in drill.started()) == list(range(1, 21))
-    assert len(other.started()) == 21
+    # On a slow machine other sets may have a copy, too.
+    assert Counter(x for x, _ in other.started())[20] == 2
     assert "once: true" in other.said
     drill.checked()
     other.checked()

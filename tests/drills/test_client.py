@@ -49,6 +49,7 @@ def test_killed_on_a_host(make_drill: Maker, lab: Lab, who: str) -> None:
     drill.open_gate(30)
     drill.start_run()
     drill.wait_done(10)
+    wait_until(lambda: drill.at_work("h01"), "it works")
     pair = drill.client_of(drill.hosts[0])
     kill(victims(pair, who))
     # The last sets wait until the host has a client again, which clears what the dead one left.
@@ -63,8 +64,8 @@ def test_stopped_past_the_lease_and_continued(make_drill: Maker, lab: Lab) -> No
     drill.open_gate(10)
     drill.start_run()
     drill.wait_done(10)
+    held = drill.wait_at_gate("h01")  # the other host may have done all before this one came up
     stopped = drill.client_of(drill.hosts[0])  # with its guard, as a batch system suspends it
-    held = drill.wait_at_gate("h01")
     signal_to(stopped, signal.SIGSTOP)
     drill.open_gate(OPEN)  # its programs come to their end, its results are ready
     wait_until(lambda: held <= drill.done_by("h02"), "another host has done what it worked on", LEASE + 20)

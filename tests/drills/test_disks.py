@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from spe.client.host.lock import STALE_AFTER
 from waiting import wait_out, wait_until
 
 from .by_hand_kit import WORK, Drill, report, small_disk, undisturbed
@@ -226,7 +227,7 @@ def test_a_client_that_dies_with_the_lock_of_a_shared_home_holds_up_nobody_for_l
     assert drill.end() == 0
     way.shutdown()
     way.server_close()
-    assert waited < 15
+    assert waited < STALE_AFTER, "a lock of a living host that nobody holds is not waited for"
     left = {path.name for path in (drill.root / "shared").rglob("*") if path.is_file() and path.name != ".spe-made"}
     assert not {name for name in left if name.endswith(".lock")}
     drill.checked()

@@ -47,7 +47,7 @@ def ends_now(drill: Drill) -> str:
     """After the second press: the exit code, and the sentence about what is not stored."""
     assert drill.end() == 130, drill.said
     assert "Traceback" not in drill.said
-    wait_until(lambda: not drill.processes(), "no process is left", 20, drill.processes)
+    wait_until(lambda: not drill.processes(), "no process is left", story=drill.processes)
     for name in ("lock", "master.json", "session"):
         assert not (drill.runs / name).exists(), f"{name} is left, as after a crash"
     (line,) = (line for line in drill.said.splitlines() if "not on disk" in line)

@@ -55,7 +55,7 @@ def test_idle_connections_without_end_keep_no_host_out(drill: Drill) -> None:
         for _ in range(MOST + 500):
             silent.append(target.open())
         assert status_of(target.send(target.head("GET", "/nothing"))) == 404
-        wait_until(lambda: is_closed(silent[0]), "the oldest is closed", 20)
+        wait_until(lambda: is_closed(silent[0]), "the oldest is closed")
         assert not is_closed(silent[-1])
         ends_as_without(drill, target.session)
         report("idle connections", drill, f"{len(silent)} of them")

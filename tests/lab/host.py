@@ -224,9 +224,18 @@ class LabHost:
         """
         self._watch(f"pgrep -u {UID} -f '^sshd' >/dev/null || {{ p=$(pgrep -u {UID}) && kill -{signal} $p; }}")
 
-    def kill_clients(self, seconds: int = 0) -> None:
-        """From now on clients of spe are killed that are older, whoever is logged in."""
-        self._watch(f"p=$(pgrep -u {UID} -f -O {seconds} -- '--master .*--detach') && kill -KILL $p")
+    def kill_clients(self, seconds: int = 0, *, once_registered: bool = False) -> None:
+        """From now on clients of spe are killed that are older, whoever is logged in.
+
+        With `once_registered`, only when their log says that they have: on a busy machine that takes more seconds.
+        """
+        find = f"p=$(pgrep -u {UID} -f -O {seconds} -- '--master .*--detach')"
+        forget = ""
+        if once_registered:
+            logs = "find /home /tmp -path '*/spe-*/log' -exec grep -l 'registered with' {} +"
+            find += f" && l=$({logs}) && [ -n \"$l\" ]"
+            forget = "; rm -f $l"  # so that it is not taken for that of the next client
+        self._watch(f"{find} && {{ kill -KILL $p{forget}; }}")
 
     def _watch(self, command: str) -> None:
         """Runs a command there again and again as root, until the host is booted anew."""

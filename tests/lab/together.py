@@ -9,12 +9,15 @@ from waiting import wait_until
 
 from .host import LabHost
 
-# The command of such a sweep.
-WAITS = "sh -c 'touch /tmp/began; until [ -e /tmp/go-on ]; do sleep 0.1; done'"
+# What a shell script of such a sweep does first, and the command of a sweep that does nothing else.
+GATE = "touch /tmp/began; until [ -e /tmp/go-on ]; do sleep 0.1; done"
+WAITS = f"sh -c '{GATE}'"
 
 
-def ended_together(start: Callable[[], Popen[str]], hosts: Sequence[LabHost], limit: float = 120) -> str:
-    """Return what a run says that began and ended well, on all these hosts."""
+def ended_together(
+    start: Callable[[], Popen[str]], hosts: Sequence[LabHost], limit: float = 120, code: int = 0
+) -> str:
+    """Return what a run says that began on all these hosts and ended with this exit code."""
     for host in hosts:
         host.root("rm", "-f", "/tmp/began", "/tmp/go-on")
     run = start()
@@ -23,7 +26,9 @@ def ended_together(start: Callable[[], Popen[str]], hosts: Sequence[LabHost], li
         host.root("touch", "/tmp/go-on")
     out, err = run.communicate(timeout=limit)
     print(out, err)
-    assert run.returncode == 0, err
+    for host in hosts:  # for those who compare the files
+        host.root("rm", "-f", "/tmp/began", "/tmp/go-on")
+    assert run.returncode == code, err
     return err
 
 

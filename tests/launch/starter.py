@@ -23,7 +23,7 @@ class Starter:
         self.keep_client = False
         self.accept_new_host_keys = False
         self.grace = 20.0
-        self.limits = {"connect_limit": 3.0, "login_limit": 5.0, "start_limit": 60.0, "copy_limit": 20.0}
+        self.limits = {"connect_limit": 6.0, "login_limit": 15.0, "start_limit": 60.0, "copy_limit": 20.0}
 
     @property
     def offer(self) -> Offer:

@@ -48,7 +48,7 @@ def test_a_local_client_registers_works_and_ends_with_the_sweep(
         assert SESSION.encode() not in Path(f"/proc/{pid_of(up)}/cmdline").read_bytes()
         assert SESSION.encode() not in Path(f"/proc/{pid_of(up)}/environ").read_bytes()
         here.master.over.set()
-        await asyncio.wait_for(up.watch(), 20)
+        await asyncio.wait_for(up.watch(), 60)
         await up.close()
 
     asyncio.run(story())
@@ -75,7 +75,7 @@ def test_a_client_that_cannot_begin_tells_why(here: Starter) -> None:
         up = here.launcher(Host("localhost", workdir="/proc/nowhere"))
         await up.start()
         with pytest.raises(LaunchError) as caught:
-            await asyncio.wait_for(up.watch(), 20)
+            await asyncio.wait_for(up.watch(), 60)
         await up.close()
         return caught.value
 
@@ -92,7 +92,7 @@ def test_a_client_that_is_killed_is_told_and_leaves_nothing(here: Starter, tmp_p
         [client] = Path(f"/proc/{pid_of(up)}/task/{pid_of(up)}/children").read_text().split()
         os.kill(int(client), signal.SIGKILL)
         with pytest.raises(LaunchError) as caught:
-            await asyncio.wait_for(up.watch(), 20)
+            await asyncio.wait_for(up.watch(), 60)
         await up.close()
         return caught.value.what
 
@@ -136,7 +136,7 @@ def test_a_client_that_has_begun_early_is_the_one_that_is_used(
         assert {pid_of(up)} == first
         await registered(here.master)
         here.master.over.set()
-        await asyncio.wait_for(up.watch(), 20)
+        await asyncio.wait_for(up.watch(), 60)
         await up.close()
 
     with Early([host]) as early:

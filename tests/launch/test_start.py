@@ -105,7 +105,7 @@ def test_the_client_outlives_the_ssh_connection_and_ends_with_the_sweep(hosts: l
     begun = starter.master.asked.get("h01", 0)
     wait_until(lambda: starter.master.asked.get("h01", 0) > begun + 1, "the client asks on")
     starter.master.over.set()
-    wait_until(lambda: not hosts[0].processes(user_only=True), "the client gone", 20)
+    wait_until(lambda: not hosts[0].processes(user_only=True), "the client gone")
     assert starter.master.gone == ["h01"]
 
 
@@ -114,7 +114,7 @@ def test_hosts_are_left_as_they_were_found(hosts: list[LabHost], starter: Starte
     assert starter.start(*(host.name for host in hosts)) == [None] * 8
     starter.master.over.set()
     for host in hosts:
-        wait_until(lambda host=host: not host.processes(user_only=True), f"{host} idle", 20)
+        wait_until(lambda host=host: not host.processes(user_only=True), f"{host} idle")
         assert host.files() == before[host.name]
 
 
@@ -145,6 +145,7 @@ def stealing(host: LabHost, times: str) -> Host:
 
 def test_a_second_start_hands_over_to_the_living_client(hosts: list[LabHost], starter: Starter) -> None:
     assert starter.start("h01") == [None]
+    wait_until(lambda: starter.master.asked.get("h01"), "its hands are there, and it asks for tasks")
     first = clients(hosts[0])
     assert first
     assert starter.start("h01") == [None]

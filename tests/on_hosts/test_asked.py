@@ -113,7 +113,12 @@ def behind(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behin
     try:
         wait_until(lambda: (folder / "runs/behind/master.json").exists(), "the run begins")
         start_by_hand(lab, third, made.facts())
-        wait_until(lambda: len(made.at_work()) == 3, "a set runs on each host")
+        wait_until(lambda: len(made.at_work()) == 3, "a set is given to each host")
+        # A set that was given out has not begun yet.
+        begun = "find /home /tmp -name part.txt 2>/dev/null; true"
+        wait_until(lambda: all(host.shell(begun).stdout for host in lab.hosts), "its program has written")
+        told = "h02 reaches the master through its SSH connection"
+        wait_until(lambda: told in (folder / "said").read_text(), "it is told")
         first.shut()
         second.shut()
         yield made

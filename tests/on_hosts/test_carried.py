@@ -43,6 +43,8 @@ def begin(host: LabHost, sweep: Sweep) -> None:
     only_ssh(host)
     host.shell("touch shut")
     sweep.start("h01 slots=1")
+    # A process that is about to become the program still has the words of the client's.
+    wait_until(lambda: any("./work" in one.words for one in host.processes(user_only=True)), "a program runs")
     wait_until(lambda: sweep.hosts().get("h01", {}).get("running"), "it works")
     wait_until(lambda: CARRIED in sweep.said, "it is told how the host reaches the master")
 
@@ -58,7 +60,7 @@ def test_where_the_client_is_killed_the_host_is_started_again_although_the_conne
     assert [one.pid for one in hosts[0].connections()] == [connection.pid]
     wait_until(lambda: sweep.said.count("h01: up") == 2, "it is started again")
     wait_until(lambda: sweep.hosts().get("h01", {}).get("running"), "it works again")
-    assert len(hosts[0].connections()) == 1, "the first connection is closed"
+    wait_until(lambda: len(hosts[0].connections()) == 1, "the first connection is closed")
     hosts[0].shell("rm shut")
     assert sweep.end() == 0
     assert re.search(r"^h01: .* s after it had registered .*, it is started again", sweep.said, re.M)

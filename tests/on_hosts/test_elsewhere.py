@@ -41,6 +41,16 @@ def ask(folder: Path, *words: str) -> Any:
     return json.loads(done.stdout)
 
 
+def programs(host: LabHost) -> int:
+    """Count the programs of a sweep that run there."""
+    return len(host.root("pgrep", "-f", "^/bin/sh ./work", check=False).stdout.split())
+
+
+def is_idle(host: LabHost) -> bool:
+    """Tell whether no process of the user runs there: also none that the test started without SSH."""
+    return not host.root("pgrep", "-u", USER, check=False).stdout
+
+
 # -- from another machine
 
 
@@ -82,7 +92,7 @@ def running(far: LabHost) -> Iterator[LabHost]:
     assert begun.returncode == 0, begun.stderr
     yield far
     far.shell("touch gate")
-    wait_until(lambda: not far.processes(user_only=True), "the sweep there has ended")
+    wait_until(lambda: is_idle(far), "the sweep there has ended")
 
 
 def test_what_reads_shows_a_sweep_of_another_machine_with_its_output_and_exit_code(
@@ -117,13 +127,18 @@ def test_what_steers_does_so_there_and_a_retry_outlives_its_connection(
     def state(key: str) -> Any:
         return ask(tmp_path, "status", *there)[key]
 
-    wait_until(lambda: state("running") == 2, "two programs run there")
+    wait_until(lambda: state("running") == 2, "two sets are given out there")
+    wait_until(lambda: programs(running) == 2, "their programs run")
     assert "work" in run(tmp_path, "ask", *there, "1", "--", "ls", "-F").stdout, "-F is an option of ls here"
     assert run(tmp_path, "pause", *there).returncode == 0
     assert run(tmp_path, "cancel", "1", *there).returncode == 0
     wait_until(lambda: state("cancelled") == 1, "it is cancelled")
     assert run(tmp_path, "resume", *there).returncode == 0
-    following = subprocess.Popen([sys.executable, "-m", "spe", "attach", "-q", *there], cwd=tmp_path)
+    # Not quiet: its first numbers say that it follows the run, which is not over yet.
+    following = subprocess.Popen(
+        [sys.executable, "-m", "spe", "attach", *there], cwd=tmp_path, stderr=(tmp_path / "followed").open("wb")
+    )
+    wait_until(lambda: "of 3 sets done" in (tmp_path / "followed").read_text(), "it follows")
     assert run(tmp_path, "stop", "--now", *there).returncode == 0
     assert following.wait(60) == 130
     wait_until(lambda: state("run") is None, "the run has ended")
@@ -148,7 +163,7 @@ def test_who_is_logged_in_over_ssh_gets_a_line_that_opens_the_page_where_he_sits
         finally:
             way.terminate()
     far.shell("touch gate")
-    wait_until(lambda: not far.processes(user_only=True), "the sweep there has ended")
+    wait_until(lambda: is_idle(far), "the sweep there has ended")
 
 
 def _answers(page: str) -> bool:

@@ -79,7 +79,7 @@ def test_a_check_that_is_interrupted_at_work_says_so_and_not_that_the_set_failed
     assert "set 1 failed" not in check.out
     assert f"interrupted: set 1 was ended on {names.replace(',', ' and ')} before it was done" in check.out
     assert check.process.returncode == 130
-    wait_until(lambda: not check.ways(), "no ProxyCommand is left", 10)
+    wait_until(lambda: not check.ways(), "no ProxyCommand is left")
 
 
 @pytest.mark.parametrize("names", ["h01", "h01,h02"])
@@ -100,4 +100,4 @@ def test_a_check_that_is_interrupted_while_it_waits_for_hosts_leaves_no_proxy_co
     print(check.out)
     assert "set 1 failed" not in check.out
     assert check.process.returncode in (130, 128 + number)
-    wait_until(lambda: not check.ways(), "no ProxyCommand is left", 10)
+    wait_until(lambda: not check.ways(), "no ProxyCommand is left")

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 from lab import USER, Boot, Lab, LabHost
+from waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 LAB_HOSTS = 2
+# One host alone does twelve short sets in a moment: the programs wait until the other one has come up.
+WAITS = "until [ -e /tmp/go-on ]; do sleep 0.05; done; "
 
 
-def sweep(folder: Path, lab: Lab, *limits: str, code: str = "0") -> subprocess.CompletedProcess[str]:
-    """Run twelve sets on both hosts, three slots each."""
+def start(folder: Path, lab: Lab, *limits: str, code: str = "0", first: str = "") -> subprocess.Popen[str]:
+    """Start a run of twelve sets on both hosts, three slots each."""
     lines = [
-        f'command: sh -c "sleep 0.3; exit {code}"',
+        f'command: sh -c "{first}sleep 0.3; exit {code}"',
         "parameters: {grid: {x: {range: [1, 12]}}}",
         "attempts: 1",
         *limits,
@@ -25,7 +28,23 @@ def sweep(folder: Path, lab: Lab, *limits: str, code: str = "0") -> subprocess.C
     (folder / "spe.yaml").write_text("\n".join(lines) + "\n")
     (folder / "hosts.txt").write_text("h[01-02] slots=3\n")
     command = [sys.executable, "-m", "spe", "run", "-F", str(lab.ssh_config), "--hosts", "hosts.txt"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200, stdin=subprocess.DEVNULL)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+
+
+def sweep(folder: Path, lab: Lab, *limits: str, code: str = "0") -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    return end(start(folder, lab, *limits, code=code))
+
+
+def end(run: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    out, err = run.communicate(timeout=200)
+    return subprocess.CompletedProcess(run.args, run.returncode, out, err)
+
+
+def are_up(folder: Path, *hosts: LabHost) -> bool:
+    log = "".join(one.read_text() for one in folder.glob("runs/*/master.log"))
+    return all(f"host {host.name} is up" in log for host in hosts)
 
 
 def attempts(folder: Path) -> list[tuple[str, float, float]]:
@@ -39,7 +58,11 @@ def attempts(folder: Path) -> list[tuple[str, float, float]]:
 
 
 def test_at_once_and_delay_hold_over_all_hosts(lab: Lab, hosts: list[LabHost], tmp_path: Path) -> None:
-    done = sweep(tmp_path, lab, "at_once: 2", "delay: 50 ms")
+    run = start(tmp_path, lab, "at_once: 2", "delay: 50 ms", first=WAITS)
+    wait_until(lambda: are_up(tmp_path, *hosts), "both hosts are up")
+    for host in hosts:
+        host.root("touch", "/tmp/go-on")
+    done = end(run)
     assert done.returncode == 0, done.stderr
     found = attempts(tmp_path)
     assert len(found) == 12

@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from lab import Lab
+from lab import Lab, LabHost
+from lab.together import GATE, ended_together
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
 LAB_HOSTS = 2
 SETS = 30
-WORK = """#!/bin/sh
+WORK = f"""#!/bin/sh
+{GATE}
 mkdir -p frames/sub
 for i in 1 2 3 4 5; do echo "$1 $i" > "frames/$i.png"; done
 echo "$1" > frames/sub/deep.txt
@@ -33,15 +35,20 @@ results:
 """
 
 
-def test_files_come_home_from_all_hosts(lab: Lab, tmp_path: Path) -> None:
+def test_files_come_home_from_all_hosts(lab: Lab, hosts: list[LabHost], tmp_path: Path) -> None:
     (tmp_path / "work").write_text(WORK)
     (tmp_path / "work").chmod(0o755)
     (tmp_path / "spe.yaml").write_text(YAML)
-    hosts = lab.hosts[:LAB_HOSTS]
     (tmp_path / "hosts.txt").write_text("".join(f"{host.name} slots=2\n" for host in hosts))
     command = [sys.executable, "-m", "spe", "run", "-F", str(lab.ssh_config), "--hosts", "hosts.txt"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
-    assert done.returncode == 1, done
+    pipe = subprocess.PIPE
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+        )
+
+    ended_together(start, hosts, 300, code=1)
     runs = tmp_path / "runs/many"
     with (runs / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -56,5 +56,5 @@ def test_sets_that_write_into_what_they_share_fail_and_no_other_row_suffers(
     assert failed["9"].startswith("the program changed work, which is a read-only link")
     assert failed["12"].startswith("exit code 3"), "without chmod its user may not write"
     for host in hosts:
-        wait_until(lambda host=host: not host.processes(user_only=True), f"{host} idle", 20)  # type: ignore[misc]
+        wait_until(lambda host=host: not host.processes(user_only=True), f"{host} idle")  # type: ignore[misc]
         assert host.files() == before[host.name], host

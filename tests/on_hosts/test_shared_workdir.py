@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from lab import Lab, LabHost
 from lab.host import UID
+from waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 LAB_HOSTS = 2
@@ -89,6 +90,8 @@ def test_a_group_is_one_warning_for_all_hosts(lab: Lab, hosts: list[LabHost], sw
 def test_who_renames_the_folders_on_all_hosts_forges_no_row(lab: Lab, hosts: list[LabHost], sweep: Path) -> None:
     for host in hosts:
         host.root("mkdir", "-m", "777", OPEN)
+    # Until she was on both hosts: the run may be over before one of them has come up, or before she looks.
+    (sweep / "work").write_text('#!/bin/sh\nuntil [ -e /tmp/go-on ]; do sleep 0.1; done\nsleep 0.2\necho "true $1"\n')
     run = begin(sweep, lab, f"workdir={OPEN} trust_workdir=yes")
     replaced: set[str] = set()
     while run.poll() is None:
@@ -96,12 +99,15 @@ def test_who_renames_the_folders_on_all_hosts_forges_no_row(lab: Lab, hosts: lis
             eve = ["setpriv", f"--reuid={EVE}", f"--regid={EVE}", "--clear-groups"]
             host.root(*eve, "python3", "-c", PUT_IN_PLACE, OPEN, check=False)
             replaced |= {host.name} if host.root("test", "-e", "/tmp/replaced", check=False).returncode == 0 else set()
+        if len(replaced) == len(hosts):
+            for host in hosts:
+                host.root("touch", "/tmp/go-on")
     code, said = end(run)
     assert code == 0
     assert rows(sweep) == RIGHT
     assert replaced == {"h01", "h02"}
     for host in hosts:
+        wait_until(lambda host=host: not host.processes(user_only=True), f"{host} idle")  # type: ignore[misc]
         assert host.root("test", "-e", "/tmp/evil-ran", check=False).returncode == 1
         assert host.root("find", OPEN, "-user", str(UID)).stdout == "", "nothing of ours stays"
-        assert not host.processes(user_only=True)
         assert f"warning: {host.name}: somebody renamed our folder" in said

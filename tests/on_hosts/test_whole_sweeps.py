@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from lab import USER, Boot, Lab, LabHost
+from lab.together import WAITS, ended_together, has_begun
 from needs import need_program
 from waiting import wait_until
 
@@ -19,13 +20,17 @@ pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
 LAB_HOSTS = 12
 SETS = 500
 
-# A program that says what it was compiled for, and writes a file that only this set can have written.
+# A program that says what it was compiled for, and writes a file that only this set can have written; before, it
+# waits until one has begun on each host: an emulated host comes up late, and others would have done all.
 SOURCE = """
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 int main(int argc, char **argv) {
     if (argc < 3) return 1;
+    close(open("/tmp/began", O_CREAT | O_WRONLY, 0666));
+    while (access("/tmp/go-on", F_OK) != 0) usleep(100000);
     usleep(1000 * (unsigned) atoi(argv[2]));
     unsigned x = (unsigned) atoi(argv[1]);
     FILE *out = fopen("out.bin", "wb");
@@ -66,19 +71,12 @@ def sweep(tmp_path: Path) -> Path:
     return folder
 
 
-def run(folder: Path, lab: Lab, *hosts: str) -> subprocess.CompletedProcess[str]:
-    """`spe run`, as a user would; what it prints is shown when the test fails."""
+def start(folder: Path, lab: Lab, *hosts: str) -> subprocess.Popen[str]:
+    """`spe run`, as a user would."""
     (folder / "hosts.txt").write_text("\n".join(hosts) + "\n")
     command = [sys.executable, "-m", "spe", "run", "-F", str(lab.ssh_config), "--hosts", "hosts.txt"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500, stdin=subprocess.DEVNULL)
-    print(done.stdout, done.stderr, sep="\n--- stderr\n")
-    return done
-
-
-def slower(folder: Path, milliseconds: int) -> None:
-    """So long that every host gets its share."""
-    file = folder / "spe.yaml"
-    file.write_text(file.read_text().replace("{{ x }} 30\n", f"{{{{ x }}}} {milliseconds}\n"))
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -100,7 +98,7 @@ def check_left_as_found(hosts: list[LabHost], before: dict[str, set[str]]) -> No
     for host in hosts:
         if host.how.no_sshd:
             continue
-        wait_until(lambda host=host: not host.processes(user_only=True), f"{host} idle", 20)  # type: ignore[misc]
+        wait_until(lambda host=host: not host.processes(user_only=True), f"{host} idle")  # type: ignore[misc]
         assert host.files() == before[host.name], host
 
 
@@ -112,11 +110,9 @@ def test_hosts_of_every_kind_share_a_sweep_of_500_sets(
     lab["h11"].boot(Boot(refuse_key=True))
     lab["h12"].boot(Boot(no_sshd=True))
     before = {host.name: host.files() for host in hosts}
-    slower(sweep, 800)  # an emulated host takes its time to come up, more so on a busy machine
-    done = run(sweep, lab, "h[01-08] slots=2", "h[09-12] slots=2")
-    assert done.returncode == 0
+    said = ended_together(lambda: start(sweep, lab, "h[01-08] slots=2", "h[09-12] slots=2"), hosts[:9], 400)
     for words in ("h10: no python3", "h11: login failed", "h12: refused"):
-        assert words in done.stderr
+        assert words in said
     counted = check_table(sweep)
     assert set(counted) == {f"h{number:02d}" for number in range(1, 10)}
     for row in rows(sweep):
@@ -127,9 +123,7 @@ def test_hosts_of_every_kind_share_a_sweep_of_500_sets(
 def test_hosts_with_one_home_share_a_sweep_of_500_sets(lab: Lab, hosts: list[LabHost], sweep: Path) -> None:
     lab.boot(Boot(shared_home=True))
     before = {host.name: host.files() for host in hosts}
-    slower(sweep, 200)  # the last of them comes up seconds after the first
-    done = run(sweep, lab, "h[01-08] slots=2")
-    assert done.returncode == 0
+    ended_together(lambda: start(sweep, lab, "h[01-08] slots=2"), hosts[:8], 400)
     assert set(check_table(sweep)) == {f"h{number:02d}" for number in range(1, 9)}
     check_left_as_found(hosts[:8], before)
 
@@ -138,12 +132,10 @@ def test_a_host_behind_a_firewall_takes_part_and_the_user_is_told(lab: Lab, host
     rules = f"add table inet lab; add chain inet lab out {{ type filter hook output priority 0; }}; " \
             f"add rule inet lab out ip daddr {lab.master} tcp sport != 22 drop"  # fmt: skip
     hosts[0].root("nft", rules)
-    slower(sweep, 200)
     before = {host.name: host.files() for host in hosts}
-    done = run(sweep, lab, "h[01-02] slots=6")
+    said = ended_together(lambda: start(sweep, lab, "h[01-02] slots=6"), hosts[:2], 400)
     hosts[0].root("nft", "flush ruleset")
-    assert done.returncode == 0
-    assert "h01 reaches the master through its SSH connection" in done.stderr
+    assert "h01 reaches the master through its SSH connection" in said
     assert set(check_table(sweep)) == {"h01", "h02"}
     check_left_as_found(hosts[:2], before)
 
@@ -151,18 +143,19 @@ def test_a_host_behind_a_firewall_takes_part_and_the_user_is_told(lab: Lab, host
 def test_the_session_is_on_no_command_line_while_tasks_run(lab: Lab, hosts: list[LabHost], tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     folder.mkdir()
-    (folder / "spe.yaml").write_text("name: lab\ncommand: sleep {{ s }}\nparameters: {grid: {s: [3.1, 3.2]}}\n")
+    (folder / "spe.yaml").write_text(f"name: lab\ncommand: {WAITS} {{{{ s }}}}\nparameters: {{grid: {{s: [1, 2]}}}}\n")
     (folder / "hosts.txt").write_text("h01 slots=2\n")
     command = [sys.executable, "-m", "spe", "run", "-F", str(lab.ssh_config), "--hosts", "hosts.txt"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: any("sleep 3" in p.line for p in hosts[0].processes()), "tasks run")
+            wait_until(lambda: has_begun(hosts[0]), "tasks run")
             secret = session_of(folder / "runs/lab/master.json")
             for process_there in hosts[0].processes():
                 assert secret not in process_there.line
                 assert secret.encode() not in process_there.environ
             assert not [file for file in Path("/proc").glob("[0-9]*/cmdline") if secret.encode() in quietly_read(file)]
         finally:
+            hosts[0].root("touch", "/tmp/go-on")
             process.wait(60)
     assert process.returncode == 0
 
@@ -185,7 +178,9 @@ def test_when_no_host_comes_up_the_reasons_are_printed_and_the_exit_code_is_3(
 ) -> None:
     hosts[0].boot(Boot(refuse_key=True))
     hosts[1].boot(Boot(no_sshd=True))
-    done = run(sweep, lab, "h[01-02]")
-    assert done.returncode == 3
-    assert f"h01: login failed: {USER} is refused" in done.stderr
-    assert "h02: refused" in done.stderr
+    process = start(sweep, lab, "h[01-02]")
+    out, err = process.communicate(timeout=500)
+    print(out, err, sep="\n--- stderr\n")
+    assert process.returncode == 3
+    assert f"h01: login failed: {USER} is refused" in err
+    assert "h02: refused" in err

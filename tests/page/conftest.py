@@ -97,10 +97,11 @@ def axe() -> str:
 def browser() -> Iterator[Any]:
     """Not for the session: while it lives its event loop runs in this thread, and no test may start one of its own."""
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ImportError:
         need(False, "needs playwright: pip install playwright")
     path = need_program("chromium", "chromium")
+    expect.set_options(timeout=60_000)  # milliseconds: what a click brings about takes long on a busy machine
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
             executable_path=path,

@@ -31,12 +31,12 @@ def test_the_page_shows_the_sweep_and_changes_while_it_runs(held: Held, browser:
     page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
     page.goto(held.facts["page"])
     expect(page.get_by_role("heading", level=1)).to_have_text("held")
-    expect(page.locator(".figures [data-see=running]")).to_have_text("3", timeout=20_000)
+    expect(page.locator(".figures [data-see=running]")).to_have_text("3", timeout=60_000)
     expect(page.locator(".lead")).to_contain_text("0 of 3 sets done")
     held.let(1)
-    expect(page.locator(".lead")).to_contain_text("1 of 3 sets done", timeout=20_000)
+    expect(page.locator(".lead")).to_contain_text("1 of 3 sets done", timeout=60_000)
     held.let(3)
-    expect(page.locator(".figures [data-see=failed]")).to_have_text("1", timeout=20_000)
+    expect(page.locator(".figures [data-see=failed]")).to_have_text("1", timeout=60_000)
     expect(page.locator("[data-see-failures]")).to_contain_text("exit code 4: no <b>licence</b>")
     assert page.locator("b", has_text="licence").count() == 0, "what a program writes is text, not markup"
     assert not problems
@@ -48,8 +48,8 @@ def test_what_a_running_set_prints_is_followed_live(held: Held, browser: Any, ax
 
     page, where = browser.new_page(), urlsplit(held.facts["page"])
     page.goto(f"{where.scheme}://{where.netloc}/task/2?{where.query}")
-    page.get_by_role("button", name="Follow its errors").click(timeout=20_000)
-    expect(page.locator("#live")).to_have_text("set 2 has begun\n", timeout=20_000)
+    page.get_by_role("button", name="Follow its errors").click(timeout=60_000)
+    expect(page.locator("#live")).to_have_text("set 2 has begun\n", timeout=60_000)
     page.evaluate(f"{axe}; 0")
     assert page.evaluate("async () => (await axe.run()).violations.map((v) => v.id)") == []
     page.close()
@@ -61,13 +61,13 @@ def test_stop_now_ends_what_runs(held: Held, browser: Any) -> None:
     page = browser.new_page()
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(held.acting_page)
-    page.get_by_role("button", name="Stop", exact=True).click(timeout=20_000)
-    expect(page.locator(".state")).to_contain_text("draining", timeout=20_000)
+    page.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
+    expect(page.locator(".state")).to_contain_text("draining", timeout=60_000)
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_disabled()
     page.get_by_role("button", name="Stop now").click()
     expect(page.locator("#said")).to_contain_text("what runs is ended (3 sets)")
-    expect(page.locator("#lost")).to_contain_text("The run has ended", timeout=20_000)
-    assert held.process.wait(30) == 130
+    expect(page.locator("#lost")).to_contain_text("The run has ended", timeout=60_000)
+    assert held.process.wait(60) == 130
     page.close()
 
 
@@ -76,9 +76,9 @@ def test_the_page_says_when_the_master_is_gone_and_keeps_what_it_last_showed(hel
 
     page = browser.new_page()
     page.goto(held.facts["page"])
-    expect(page.locator(".figures [data-see=running]")).to_have_text("3", timeout=20_000)
+    expect(page.locator(".figures [data-see=running]")).to_have_text("3", timeout=60_000)
     held.process.kill()
-    expect(page.get_by_role("status")).to_contain_text("The master does not answer", timeout=20_000)
+    expect(page.get_by_role("status")).to_contain_text("The master does not answer", timeout=60_000)
     expect(page.locator(".lead")).to_contain_text("0 of 3 sets done")
     page.close()
 

@@ -117,7 +117,7 @@ class Master:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def end(self, seconds: float = 30) -> int:
+    def end(self, seconds: float = 60) -> int:
         """Wait until it has ended by itself: its exit code."""
         assert self.process
         try:
@@ -148,7 +148,7 @@ class Master:
         parts = urlsplit(self.url)
         return parts.hostname or "", parts.port or 0
 
-    def connection(self, timeout: float = 30) -> http.client.HTTPConnection:
+    def connection(self, timeout: float = 60) -> http.client.HTTPConnection:
         host, port = self.place
         if not self.url.startswith("https:"):
             return http.client.HTTPConnection(host, port, timeout=timeout)
@@ -207,7 +207,7 @@ class Master:
             return received
 
     def open(self) -> socket.socket:
-        return socket.create_connection(self.place, timeout=10)
+        return socket.create_connection(self.place, timeout=60)
 
     def register(self, **query: Any) -> str:
         """A client's ID."""

@@ -122,10 +122,10 @@ def test_a_client_of_curl_and_sh_finishes_a_sweep_next_to_ours(
     assert master.session not in processes
     go.touch()
     assert master.end(60) == 0, master.err.read_text()
-    said, _ = theirs.communicate(timeout=30)
+    said, _ = theirs.communicate(timeout=60)
     assert theirs.returncode == 0, said
     assert said.count("200accepted") == said.count("ticket") > 0, said
-    assert ours.wait(30) == 0, (master.folder / "ours.log").read_text()
+    assert ours.wait(60) == 0, (master.folder / "ours.log").read_text()
     assert_results(master)
     assert hosts_at_work(master, "'accepted'") == at_work
     assert list((master.folder / "ours").iterdir()) == [], "the client is gone"

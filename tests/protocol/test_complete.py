@@ -251,7 +251,7 @@ def test_a_result_that_comes_again_while_it_is_looked_at_gets_the_same_answer(
     new.write_text("no good" if verdict != "accepted" else "")
     new.rename(started.folder / "go")
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert answers == [verdict] * 2
     assert state(started, ticket) == (("done" if verdict == "accepted" else "waiting"), 1)
 

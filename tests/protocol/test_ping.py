@@ -173,9 +173,9 @@ def test_a_held_ping_is_answered_at_once_when_one_of_its_tickets_expires(silent:
     assert not answers
     said = time.monotonic()
     assert started.complete(copy, *GOOD) == "accepted"
-    holder.join(10)
+    holder.join(60)
     ((at, reply),) = answers
-    assert at - said < 2
+    assert at - said < 10, "long before its time is over"
     assert (reply.status, reply.headers["Expired"]) == (205, str(first))
 
 

@@ -228,10 +228,10 @@ def test_a_task_that_comes_back_wakes_a_held_request_at_once(
     assert started.ask("/task", {"wait": 0.3}).status == 503 and not answers, "it is held, also without wait"
     said = time.monotonic()
     started.ask("/failed", {"ticket": ticket, "reason": "no"})
-    thread.join(15)
+    thread.join(60)
     ((at, reply),) = answers
     assert reply.status == 200 and reply.ticket != ticket
-    assert at - said < 1
+    assert at - said < 10, "long before its time is over"
 
 
 def test_of_many_held_requests_each_task_wakes_one_that_takes_it(sweep: Callable[..., Master]) -> None:

@@ -94,10 +94,10 @@ def test_a_text_of_a_gigabyte_costs_a_look_at_its_head(tmp_path: Path) -> None:
     with path.open("wb") as stream:
         stream.write(b"hello " * 20_000)
         stream.truncate(1_000_000_000)
-    begin = time.monotonic()
+    begin = time.thread_time()  # not the time that others take on this machine
     cell = extract(Part("x", None, path, 1_000_000_000), ResultSpec("x"), FILE)
     assert cell.endswith(" … (1.0 GB in all, in files/17/x.txt)") and len(cell) < HEAD + 100
-    assert time.monotonic() - begin < 0.5
+    assert time.thread_time() - begin < 0.5
 
 
 @pytest.mark.parametrize("text", ["0", "-7", "+7", "007", "9" * 5000])

@@ -175,7 +175,7 @@ def test_a_result_that_comes_while_the_folder_is_gone_waits_until_it_is_there_ag
         assert not done
         folder.last.mkdir(parents=True)
         folder.settle_at(folder.last)
-        await asyncio.wait_for(coming, 10)
+        await asyncio.wait_for(coming, 60)
 
     asyncio.run(come_and_mend())
     assert intake.parts["a"].read() == b"A"
