@@ -46,7 +46,6 @@
     run        Run what is new of the sweep
     run_options  The options of commands that run something, and what they mean to a run
     same_faults  Faults of hosts for people: one paragraph for all that have the same one
-    selection  The rows and columns that `spe results` is asked for
     show       Show everything about one set
     status     Show how far the sweep is
     steer      Shared by the commands that steer a running sweep

@@ -20,10 +20,10 @@ from ..results.table_files import files_made, write_all
 from ..session.run_folder import Folder, RunFolder, anchor_of, real
 from ..session.stamps import stamp
 from ..state.progress import Progress
-from ..store.made_tables import TABLES, rows_key
 from ..store.reader import Reader
 from ..store.statistics import Statistics
 from ..store.store import Store
+from ..store.tables.made_tables import TABLES, rows_key
 from ..sweep.sweep import Sweep
 from .safekeeping import Safekeeping
 

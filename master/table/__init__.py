@@ -2,6 +2,7 @@
 
     arrow      The table as one of pyarrow, from results.csv where that is up to date
     columns    The columns, and the types of their cells
+    current_file  results.csv, where it is what the database would make
     extras     Libraries that a plain installation does not have
     files      The table as a file: csv, json, parquet, xlsx
     frames     The table as a data frame of pandas or polars

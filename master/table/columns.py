@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..model import Kind
 from ..record import record
-from ..store import column_types
+from ..store.tables import column_types
 
 if TYPE_CHECKING:
     from ..store.reader import Reader

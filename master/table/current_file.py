@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..results.table_files import csv_line, result_head
 from ..session.stamps import stamp
-from ..store.made_tables import TABLES, rows_key
+from ..store.tables.made_tables import TABLES, rows_key
 
 if TYPE_CHECKING:
     from ..store.reader import Reader

@@ -1,0 +1,1 @@
+"""What programs in Python may use, as they use it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from sqlite3 import Connection
 
-from .schema import HAS_ROW, cell
+from ..schema import HAS_ROW, cell
 
 
 def whole_parameters(connection: Connection, plan: int, numeric: Sequence[str]) -> set[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import stored
+from .. import stored
 
 if TYPE_CHECKING:
-    from .reader import Reader
+    from ..reader import Reader
 
 #: meta: what the tables beside the database were made of, as a JSON list: what `rows_key` returns, the columns, the
 #: files with their stamps.
