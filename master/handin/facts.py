@@ -55,7 +55,10 @@ def facts_of(reader: Reader) -> Facts:
         command=as_people_write_it(kept.get("words", ()), bool(kept.get("shell"))),
         shell=bool(kept.get("shell")),
         environment=kept.get("env", {}),
-        results=[one for one in newest if one.name in reader.results],
+        results=sorted(
+            (one for one in newest if one.name in reader.results),
+            key=lambda one: reader.results.index(one.name),
+        ),
         failures=reader.failure_groups(),
         version=provenance.version(reader),
     )

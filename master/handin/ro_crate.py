@@ -10,7 +10,6 @@ import datetime
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -62,7 +61,6 @@ class Credits:
 
     authors: Sequence[str] = ()
     license: str = NO_LICENSE
-    more: Mapping[str, str] = field(default_factory=dict)
 
 
 def metadata(facts: Facts, files: Sequence[Packed], credits: Credits) -> str:
@@ -86,17 +84,21 @@ class _Maker:
         crate.metadata.extra_contexts.append(CONTEXT)
         crate.name = f"{facts.name}: results of a parameter sweep"
         crate.description = methods(facts)
-        crate.license = credits.license
+        crate.license = self._license(credits.license)
         profile = {"@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
-        crate.root_dataset["conformsTo"] = [self._add(PROFILE, profile)]
+        crate.root_dataset["conformsTo"] = self._add(PROFILE, profile)
         authors = [
             self._add(f"#author-{at}", {"@type": "Person", "name": name})
             for at, name in enumerate(credits.authors, 1)
         ]
         if authors:
-            crate.root_dataset["author"] = authors
-        crate.root_dataset["mentions"] = [self._run(self._files(files), authors)]
+            crate.root_dataset["author"] = _one_or_more(authors)
+        crate.root_dataset["mentions"] = self._run(self._files(files), authors)
         return json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False)
+
+    def _license(self, text: str) -> Any:
+        id_ = text if text.startswith(("http://", "https://")) else "#license"
+        return self._add(id_, {"@type": "CreativeWork", "name": text, "description": text})
 
     def _add(self, id_: str, properties: Mapping[str, Any]) -> Any:
         return self._crate.add(self._context(self._crate, id_, properties=dict(properties)))
@@ -136,7 +138,7 @@ class _Maker:
             program["softwareVersion"] = "SHA-256 " + ", ".join(dict.fromkeys(digests))
         instrument = self._add("#program", program)
         if files["program"]:
-            instrument["hasPart"] = files["program"]
+            instrument["hasPart"] = _one_or_more(files["program"])
         instrument["softwareRequirements"] = self._add("#spe", spe)
         undone = facts.statistics.total - span.rows
         action = {
@@ -151,10 +153,16 @@ class _Maker:
             action["error"] = f"{undone} of {facts.statistics.total} sets gave no result"
         run = self._add("#run", action)
         run["instrument"] = instrument
-        run["object"], run["result"] = files["object"], files["result"]
+        run["object"] = _one_or_more(files["object"])
+        run["result"] = _one_or_more(files["result"])
         if authors:
-            run["agent"] = authors
+            run["agent"] = _one_or_more(authors)
         return run
+
+
+def _one_or_more(entities: Sequence[Any]) -> Any:
+    """Return a single entity as such, not as a list of one: so RO-Crate recommends it."""
+    return entities[0] if len(entities) == 1 else list(entities)
 
 
 def _program_name(facts: Facts) -> str:
@@ -166,8 +174,7 @@ def _described(one: Packed) -> dict[str, str]:
     text = _OURS.get(one.name) or (_ROLES[one.role] if one.role else "Result of a set")
     found = {"name": path.name, "description": text, "sha256": one.sha256}
     found["contentSize"] = str(one.size)
-    if kind := _FORMATS.get(path.suffix.lower()):
-        found["encodingFormat"] = kind
+    found["encodingFormat"] = _FORMATS.get(path.suffix.lower(), "application/octet-stream")
     return found
 
 
