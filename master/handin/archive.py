@@ -34,6 +34,7 @@ from .manifest import (
 )
 
 CHUNK = 1 << 20
+MOST_IN_MEMORY = 256 << 20  # bytes of SHA256SUMS and of spe.json: those of two million files
 SHOWN = 12  # digits of a SHA-256 for people
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 _TODO = "Ask for a zip that `spe export` wrote."
@@ -139,6 +140,10 @@ class Archive:
             raise self.fault(f"{printable(name)} in it is damaged: {error}") from error
 
     def _bytes(self, name: str) -> bytes:
+        size = self._zip.getinfo(name).file_size
+        if size > MOST_IN_MEMORY:
+            what = f"{name} in it has {volume(size)}, and {volume(MOST_IN_MEMORY)} are allowed"
+            raise self.fault(what)
         return b"".join(self.pieces(name))
 
     def text(self, name: str) -> io.TextIOWrapper:

@@ -7,7 +7,6 @@ another run. A page of them is in memory at a time.
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from ..sweep.plan import Sweep
 
 PAGE = 500  # sets in memory
+LONGEST = 64 << 20  # characters of a cell: Python's own limit is less than a cell of JSON may have
 ABSENT = "no such file"
 _NAN = "nan"
 
@@ -193,7 +193,7 @@ def _is_nan(cell: str) -> bool:
 
 def known_sets(archive: Archive) -> Iterator[KnownSet]:
     """Yield the sets of a zip in the order of the parameters."""
-    csv.field_size_limit(sys.maxsize)  # a cell of text may be longer than Python's limit
+    csv.field_size_limit(LONGEST)
     manifest = archive.manifest
     kinds = manifest.results
     with (

@@ -36,7 +36,8 @@ class Facts:
     environment: Mapping[str, str]
     results: Sequence[ResultSpec]
     failures: Sequence[FailureGroup]
-    version: str  # of the spe that read the parameters; "": not stored
+    version: str  # of the spe that ran the sweep; "": not stored
+    worker: str = ""  # name of the worker; "" where there is none
 
 
 def facts_of(reader: Reader) -> Facts:
@@ -61,6 +62,7 @@ def facts_of(reader: Reader) -> Facts:
         ),
         failures=reader.failure_groups(),
         version=provenance.version(reader),
+        worker=kept.get("worker") or "",
     )
 
 

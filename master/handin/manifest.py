@@ -137,8 +137,9 @@ def read_manifest(text: bytes, where: str) -> Manifest:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no text")
+    # Messages show these texts on a terminal, which others must not steer.
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError(f"{value!r} is no printable text")
     return value
 
 
@@ -160,7 +161,7 @@ def _read_file(found: Mapping[str, Any]) -> SweepFile:
         executable=bool(found["executable"]),
         included=bool(found["included"]),
     )
-    if one.path != posixpath.normpath(one.path) or "\0" in one.path:
+    if one.path != posixpath.normpath(one.path):
         raise ValueError(f"{one.path!r} is no path")
     if one.included and one.is_outside:
         raise ValueError(f"{one.path!r} leads out of the folder")

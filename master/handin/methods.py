@@ -64,16 +64,16 @@ def _programs(facts: Facts) -> Iterator[str]:
         if one.parts is None:
             yield f"The program of {counted(one.sets, 'set')} was not recorded."
         elif one.parts:
-            files = [f"{part_name(part)} (SHA-256 {digest})" for part, digest in one.parts.items()]
+            files = [f"{part_name(part, facts.worker)} (SHA-256 {digest})" for part, digest in one.parts.items()]
             which = f" of {counted(one.sets, 'set')}" if len(facts.programs) > 1 else ""
             yield f"The program{which} was {_joined(files)}."
 
 
-def part_name(part: str) -> str:
-    """Return what people call a part of a program: `worker any` is the worker, `input s.py` s.py."""
+def part_name(part: str, worker: str) -> str:
+    """Return what people call a part of a program: `worker any` is the worker sim, `input s.py` s.py."""
     kind, _, name = part.partition(" ")
     if kind == "worker":
-        return "the worker" if name == "any" else f"the worker for {name}"
+        return f"the worker {worker}".strip() + ("" if name == "any" else f" for {name}")
     return name if kind == "input" else part
 
 
@@ -123,7 +123,7 @@ def versions(facts: Facts) -> Mapping[str, str]:
     then = facts.version or "not recorded"
     here = f"{platform.system()} {platform.release()}, {platform.machine()}"
     return {
-        "spe that ran the sweep": then,
+        "spe of the last run": then,
         "spe that wrote this report": __version__,
         "Python of that spe": platform.python_version(),
         "machine that wrote this report": here,

@@ -61,7 +61,8 @@ def result_plots(
         except UsageError as error:
             notes.append(f"{one.name} over {x} is not drawn: {error.what}.")
             continue
-        plot = drawing.plot(points)
+        # A column of the task itself, such as its number, comes as a number.
+        plot = drawing.plot((n, str(first), str(second)) for n, first, second in points)
         if plot is not None:
             found.append(ResultPlot(x, one.name, plot, facts.span.rows > len(points)))
     if len(drawable) > MOST:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..disk_errors import reason
-from ..errors import UsageError
+from ..errors import SpeError, UsageError
 from ..text import counted, named
 from .archive import SHOWN, Archive
 from .manifest import SWEEP, SweepFile
@@ -18,7 +18,7 @@ from .sweep_files import FILE, file_digest
 
 @contextlib.contextmanager
 def made_workplace(archive: Archive, folder: Path, supplies: Sequence[Path]) -> Iterator[Path]:
-    """Make the folder, and yield it. It is removed again where the block raises UsageError early.
+    """Make the folder, and yield it. It is removed again where the block raises SpeError.
 
     `supplies`: folders and files of the user. Raises UsageError where the folder has something in
     it, and for files that are neither in the zip nor supplied.
@@ -34,7 +34,7 @@ def made_workplace(archive: Archive, folder: Path, supplies: Sequence[Path]) -> 
         _remove(folder, was_there)
         what = f"the zip cannot be unpacked here: {reason(error)}"
         raise UsageError(what, where=str(folder), todo="Name another folder: --into.") from error
-    except UsageError:
+    except SpeError:
         _remove(folder, was_there)
         raise
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...record import record
 from .. import schema
+from ..sessions import SPE
 
 if TYPE_CHECKING:
     from ..reader import Reader
@@ -159,8 +160,8 @@ def command(reader: Reader) -> str:
 
 
 def version(reader: Reader) -> str:
-    """Return the version of the spe that read the parameters last; "" where it is not stored."""
-    return reader.meta("read").partition(" ")[0]
+    """Return the version of the spe that began the last run; "" where it is not stored."""
+    return reader.meta(SPE)
 
 
 def known_sets(reader: Reader) -> Iterator[KnownSet]:
