@@ -107,11 +107,14 @@ def test_sets_are_the_same_although_their_numbers_are_others(sweep: Sweep) -> No
     """Result files lie in folders by number, and a text that is too long for a cell names such a file."""
     long = "for n in 1 2 3 4 5 6 7 8 9; do printf '%010000d\\n' 7; done > note.txt\n"
     sweep.bench.worker((sweep.bench.folder / "work").read_text() + long)
+    found = "results:\n  found: {from: note.txt, regex: '(?s).*', as: text}\n"
+    sweep.bench.write("spe.yaml", SPE_YAML.replace("results:\n", found))
     sweep.bench.write("params.csv", "x,mesh\n1,32\n4,32\n")
     sweep.run()
     sweep.bench.write("params.csv", "x,mesh\n3,64\n4,32\n1,32\n")
     sweep.run()
     assert sweep.bench.column("number") == ["3", "1"]
+    assert ", in files/3/" in sweep.bench.column("found")[0]
     done = sweep.replay(sweep.whole())
     assert done.code == 0, done
     assert "3 sets compared: all are the same" in done.err
