@@ -140,3 +140,23 @@ def test_very_many_result_files_are_one_entry_of_the_crate(
         text = ro_crate.metadata(facts_of(reader), [*files, Packed("results/results.csv", "0" * 64, 1)], Credits())
     assert '"results/files/"' in text
     assert "results/files/1" not in text
+
+
+def test_files_that_match_folders_and_templates_are_taken_along(bench: Bench) -> None:
+    bench.worker('cat "$1" given/b.txt t.txt')
+    for name in ("data/1.csv", "data/2.csv", "given/b.txt", "given/deep/c.txt", "t.txt.j2"):
+        bench.write(name, f"{name} {{{{ f }}}}\n" if name.endswith("j2") else f"{name}\n")
+    bench.write("more.csv", "not of the sweep\n")
+    bench.write(
+        "spe.yaml",
+        "command: ./work {{ f }}\nparameters: {grid: {f: {glob: 'data/*.csv'}}}\n"
+        "inputs: {given: {folder: given}, t.txt: {template: t.txt.j2}}\n",
+    )
+    bench.ok("run", "-q")
+    bench.ok("export", "--program", "--inputs", "-o", "x.zip")
+    files = {one.removeprefix("sweep/") for one in contents(bench.folder / "x.zip") if one.startswith("sweep/")}
+    assert files == {
+        "spe.yaml", "work", "data/1.csv", "data/2.csv", "given/b.txt", "given/deep/c.txt", "t.txt.j2",
+    }  # fmt: skip
+    done = bench.ok("replay", "x.zip", "--into", str(bench.root / "elsewhere"))
+    assert "2 sets compared: all are the same" in done.err
