@@ -34,8 +34,9 @@ EVERY_PROJECTS = {
 TOP, GROUND = "top", "ground"
 ROOMS = {
     "master": [
-        TOP, "cli", "api", "runner", "earlier", "fleet", "page", "wire", "desk", "state", "cleaning", "doctor", "table",
-        "hooks", "sweep", "store", "line", "config", "dispatch", "launch", "results", "session", "software", GROUND,
+        TOP, "cli", "api", "handin", "runner", "earlier", "fleet", "page", "wire", "desk", "state", "cleaning",
+        "doctor", "table", "hooks", "sweep", "store", "line", "config", "dispatch", "launch", "results", "session",
+        "software", GROUND,
     ],
     "client": [TOP, "loop", "hand", "task", "software", "shared", "host", "machine", "wire", GROUND],
 }  # fmt: skip
@@ -59,7 +60,7 @@ DOORS = {
     "ClusterShell": ("sweep.hosts",),
     "click": ("cli",),
     "rich": ("state.terminal", "cli.pager"),
-    "jinja2": ("sweep.expression", "page"),
+    "jinja2": ("sweep.expression", "page", "handin.report"),
     "cryptography": ("session.certificate", "launch."),
 }
 

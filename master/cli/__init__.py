@@ -19,9 +19,11 @@
     elsewhere  `--at [user@]host:folder`: reading commands run on another machine
     events     Print what happens in a running sweep as JSON
     execution  One run of a sweep: checks, the run, what came of it, the exit code
+    export     Write a run as a zip that others can repeat
     far_command  The ssh of `--at`: what its login prints is kept apart from what the command prints
     files      List or copy the files of a set
     first_set  Run the first set on each kind of host, for `spe check`
+    given_run  The run that `spe report` and `spe export` are given
     grouped_command  A command with many options, whose help shows them in groups
     help       Explain a command, an option, a key, a word or a message
     hosts      Show the hosts of a sweep, or change what a running one does with them
@@ -38,12 +40,14 @@
     pause      Hand out nothing new; and the make of `spe resume`
     print_options  The options of `spe run` that say what it prints of each set
     ps         Show the processes of all running sets
-    report     The end of `spe run`: the table on stdout, the statistics on stderr
+    replay     Run what is in a zip again, and compare each result
+    report     Write a run as one HTML file
     results    Print the table of results
     resume     Go on with a paused sweep
     retry      Put failed and cancelled sets back and run the sweep
     rm         Remove sweeps with their results
     run        Run what is new of the sweep
+    run_end    The end of `spe run`: the table on stdout, the statistics on stderr
     run_options  The options of commands that run something, and what they mean to a run
     same_faults  Faults of hosts for people: one paragraph for all that have the same one
     show       Show everything about one set

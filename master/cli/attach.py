@@ -147,7 +147,7 @@ def _print_end(
 ) -> None:
     """Print how the run ended, as `spe run` does on its own terminal."""
     from ..dispatch.shortfall import records
-    from .report import statistics_record, summary, waiting
+    from .run_end import statistics_record, summary, waiting
 
     if json_:
         print_json({**statistics_record(statistics), "waiting_because": records(because)})

@@ -49,6 +49,9 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "results": "Print the table of results.",
         "files": "List or copy the files that are kept of a set.",
         "collect": "Collect again from what is stored.",
+        "report": "Write one HTML file about a run, to read or to hand in.",
+        "export": "Write a zip of a run that others can repeat: an RO-Crate.",
+        "replay": "Run what is in such a zip again, and compare each result.",
         "rm": "Remove a sweep with all its results.",
     },
     "Help": {
@@ -59,7 +62,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
 }
 SUMMARY: Mapping[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
 #: Commands that go on when nobody reads what they print: they work, and do not only show something.
-WORKING = ("run", "retry", "check", "collect", "doctor")
+WORKING = ("run", "retry", "check", "collect", "doctor", "replay")
 #: Commands and options that are never suggested for a misspelt word: they end or undo something.
 DESTRUCTIVE = ("stop", "cancel", "rm", "clean", "--fresh", "--now")
 

@@ -48,7 +48,7 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
 
 def record(done: Collected) -> dict[str, object]:
     """Return what was collected, for programs."""
-    from .report import statistics_record
+    from .run_end import statistics_record
 
     return {
         "results": str(done.folder / "results.csv"),
@@ -65,7 +65,7 @@ def record(done: Collected) -> dict[str, object]:
 
 def _tell(done: Collected) -> None:
     """Say what was collected, for people; the path of the table comes last and on stdout."""
-    from .report import empty_cells
+    from .run_end import empty_cells
 
     if extracted := str(done.extracted):
         click.echo(extracted, err=True)

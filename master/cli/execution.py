@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import startup
+from ..record import record
 from .common import start_logging
 
 if TYPE_CHECKING:
@@ -34,18 +35,59 @@ def execute(
     Raises ConfigError for a mistake that makes every task fail, unless `anyway`.
     """
     from ..errors import NothingRuns
+    from ..sweep.checks.files_named import hints
+    from ..sweep.sweep import run_folder
+    from .run_end import report, report_beside, report_stranded
+
+    printing = options.printing
+    try:
+        ended = run_to_its_end(sweep, options, quiet, verbose, anyway, printing is not None)
+    except NothingRuns as error:
+        if json_:
+            report_stranded(run_folder(sweep), error, one_line=printing is not None)
+        raise
+    outcome = ended.outcome
+    if printing is None:
+        report(outcome, json_, quiet)
+    else:
+        report_beside(outcome, json_, quiet)
+    _warn(ended.progress, ended.reminders)  # once more: they may be why
+    for hint in hints(reasons(outcome), sweep):
+        if not any(hint.partition(":")[0] in one for one in ended.reminders):
+            click.echo(hint, err=True)
+    return outcome.exit_code
+
+
+@record
+class Ended:
+    """A run that has ended. `reminders`: warnings that may tell why sets failed."""
+
+    outcome: Outcome
+    progress: Progress
+    reminders: tuple[str, ...]
+
+
+def run_to_its_end(
+    sweep: Sweep,
+    options: RunOptions,
+    quiet: bool,
+    verbose: int,
+    anyway: bool = False,
+    stdout_is_taken: bool = False,
+) -> Ended:
+    """Run a sweep and return what came of it; nothing of that is printed.
+
+    `stdout_is_taken`: rows or else are printed there. Raises as `execute`, NothingRuns as well.
+    """
     from ..runner.run import Run
     from ..session.run_folder import make_run_folder
     from ..state.progress import Progress
     from ..store import filesystem
-    from ..sweep.checks.files_named import hints
     from ..sweep.sweep import run_folder
     from .output import is_live, results_in
-    from .report import report, report_beside, report_stranded
 
-    printing = options.printing
-    live = is_live(sys.stderr) and _may_draw(printing)
-    progress = Progress(quiet, live, stdout_is_taken=printing is not None)
+    live = is_live(sys.stderr) and _may_draw(options.printing)
+    progress = Progress(quiet, live, stdout_is_taken=stdout_is_taken)
     # All sets are read once before the folder is made: a mistake in the last line of a million
     # leaves nothing behind.
     census = sweep.parameters.check()
@@ -60,22 +102,10 @@ def execute(
     startup.while_working()  # all that the run needs is loaded by now
     try:
         outcome = asyncio.run(Run(sweep, options, progress).run())
-    except NothingRuns as error:
-        if json_:
-            report_stranded(folder, error, one_line=printing is not None)
-        raise
     finally:
         sweep.recipe.files.digests.save()
-    if printing is None:
-        report(outcome, json_, quiet)
-    else:
-        report_beside(outcome, json_, quiet)
     reminders = (*census.reminders, *mistakes) if outcome.statistics.failed else ()
-    _warn(progress, reminders)  # once more: they may be why
-    for hint in hints(reasons(outcome), sweep):
-        if not any(hint.partition(":")[0] in one for one in reminders):
-            click.echo(hint, err=True)
-    return outcome.exit_code
+    return Ended(outcome, progress, reminders)
 
 
 def reasons(outcome: Outcome) -> list[str]:

@@ -99,7 +99,7 @@ def _show_stored(file: Path, name: str | None, json_: bool) -> None:
     """Show what each host has done, from the store."""
     import dataclasses
 
-    from .report import aside_line, hosts_table
+    from .run_end import aside_line, hosts_table
 
     with open_reader(file, name) as reader:
         hosts, aside = reader.statistics().hosts, reader.aside()

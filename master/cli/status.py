@@ -141,7 +141,7 @@ def _height() -> int:
 def record(reader: Reader) -> dict[str, Any]:
     """Return the sweep, for programs."""
     from ..dispatch.shortfall import records
-    from .report import reason_records, statistics_record
+    from .run_end import reason_records, statistics_record
 
     document = document_of(reader.folder)
     failed = []
@@ -175,7 +175,7 @@ def _statistics(reader: Reader, document: dict[str, Any] | None) -> Statistics:
 
 def text(reader: Reader, height: int | None = None) -> str:
     """Return the sweep for people, on one screen of this height where there is one."""
-    from .report import aside_line, summary, waiting
+    from .run_end import aside_line, summary, waiting
 
     document = document_of(reader.folder)
     statistics = _statistics(reader, document)
@@ -194,7 +194,7 @@ def text(reader: Reader, height: int | None = None) -> str:
 
 def _failures(reader: Reader, statistics: Statistics) -> list[str]:
     """Return the most frequent reasons of failed sets, and how many more sets there are."""
-    from .report import FAILED, failure_lines
+    from .run_end import FAILED, failure_lines
 
     failed = statistics.failed + statistics.cancelled
     groups = reader.failure_groups() if failed else []

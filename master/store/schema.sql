@@ -17,6 +17,7 @@
 --   gathers, steering, waiting_because, cores   of the last run: collect functions, orders of people, why it ended
 --                       with sets that wait, cores of a task
 --   retry_after         of the last run: seconds between a failed attempt of a set and its next one
+--   spe                 version of the spe that began the last run; databases of schema 6 may be older than it
 --   tickets_before, clients_before   last ticket and last client of the runs before the last one
 --   closed              last ticket of the sessions that have ended
 --   legacy, filled, stdout_from   the database was made before schema 6; what has been brought up to it since

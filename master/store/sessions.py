@@ -12,6 +12,7 @@ from typing import Any
 from ..dispatch import shortfall
 from ..model import Task, TaskState, Ticket, TicketState
 from ..record import record
+from ..version import __version__
 from .schema import get_meta, set_meta
 
 #: True where something of an earlier result of a task is stored: a row in the table, what is left
@@ -27,6 +28,8 @@ END = "end"
 ASIDE = "hosts_aside"
 #: meta: `retry.after` of the last run in seconds.
 RETRY_AFTER = "retry_after"
+#: meta: the version of the spe that began the last run.
+SPE = "spe"
 _TICKETS = f"""
 SELECT k.id, k.client, k.host, k.state, k.program,
   tasks.number, tasks.parameters, tasks.state, tasks.attempts, tasks.lost, tasks.faults, tasks.key,
@@ -84,6 +87,7 @@ def begin_run(
     connection: Connection, cores: int, resumed: bool, retry_after: float = 0.0
 ) -> None:
     """Begin to count anew, unless the run goes on with one that was killed. `cores`: of a task."""
+    set_meta(connection, SPE, __version__)
     set_meta(connection, "cores", str(cores))
     set_meta(connection, RETRY_AFTER, str(retry_after))
     set_meta(connection, shortfall.META, "")

@@ -1,0 +1,199 @@
+"""Writes the zip of a run: its table, its files, its spe.yaml, and what else is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+import zipfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from ..errors import UsageError
+from ..model import Kind, ResultSpec
+from ..results.table_files import (
+    ResultRow,
+    csv_line,
+    result_cells,
+    result_head,
+)
+from ..store.history import provenance
+from .evidence import HEAD, files_of_row, inner_name, text_digest
+from .facts import facts_of
+from .manifest import (
+    DIGESTS,
+    FAILED,
+    METADATA,
+    NAME,
+    REPORT,
+    RESULTS,
+    SETS,
+    SUMS,
+    SWEEP,
+    TABLE,
+    Manifest,
+    Role,
+)
+from .program import check_program, programs_of
+from .report import html_report
+from .ro_crate import Credits, Packed, metadata
+from .sweep_files import FILE, sweep_files, sweep_text
+
+if TYPE_CHECKING:
+    from ..store.reader import Reader
+    from ..sweep.plan import Sweep
+
+CHUNK = 1 << 20
+
+
+def write_crate(
+    path: Path,
+    reader: Reader,
+    sweep: Sweep,
+    file: Path,
+    roles: Collection[Role],
+    credits: Credits,
+) -> list[str]:
+    """Write the zip of a run that is over; return notes about what is not in it.
+
+    `file`: spe.yaml; `roles`: of the sweep's files that are to be in the zip. Raises UsageError
+    where that is impossible, OSError where a file cannot be read or written.
+    """
+    if Role.PROGRAM in roles:
+        check_program(sweep, reader)
+    files = sweep_files(sweep, reader, roles)
+    facts = facts_of(reader)
+    specs = {one.name: one for one in facts.results}
+    kinds = {name: specs[name].kind if name in specs else Kind.TEXT for name in reader.results}
+    text = sweep_text(sweep, file)
+    manifest = Manifest(
+        name=reader.folder.name,
+        made=time.time(),
+        parameters=reader.parameters,
+        results=kinds,
+        programs=programs_of(reader),
+        files=files,
+    )
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as made:
+        crate = _Crate(made)
+        crate.add_bytes(SWEEP + FILE, text, role=Role.SWEEP)
+        for one in files:
+            if one.included:
+                source = sweep.folder / one.path
+                crate.add(SWEEP + one.path, _pieces(source), one.executable, one.role, one.sha256)
+        _add_results(crate, reader, specs)
+        crate.add_bytes(REPORT, html_report(reader, text.decode("utf-8", "replace")).encode())
+        crate.add_bytes(NAME, manifest.as_text().encode())
+        sums = "".join(f"{one.sha256}  {one.name}\n" for one in crate.packed)
+        known = list(crate.packed)
+        crate.add_bytes(SUMS, sums.encode())
+        crate.add_bytes(METADATA, metadata(facts, known, credits).encode())
+    return [
+        f"{one.path} lies outside of the sweep's folder and is not in the zip; a replay needs it there"
+        for one in files
+        if one.is_outside and one.role in roles
+    ]
+
+
+class _Crate:
+    """A zip that is written, with the digests of what is in it."""
+
+    def __init__(self, made: zipfile.ZipFile) -> None:
+        self._zip = made
+        self.packed: list[Packed] = []
+        self._now = time.localtime()[:6]
+
+    def add_bytes(self, name: str, content: bytes, role: Role | None = None) -> None:
+        """Add a file with this content."""
+        self.add(name, [content], role=role)
+
+    def add(
+        self,
+        name: str,
+        pieces: Iterable[bytes],
+        executable: bool = False,
+        role: Role | None = None,
+        sha256: str = "",
+    ) -> str:
+        """Add a file; return its SHA-256. Raises UsageError where that is not `sha256`."""
+        if not name.isprintable() or "\\" in name:
+            # SHA256SUMS has a line a file, and Windows reads a backslash as a slash.
+            what = "a zip cannot have this name: it has characters that are not printable, or a \\"
+            raise UsageError(what, where=ascii(name), todo="Rename the file, then `spe run` again.")
+        info = zipfile.ZipInfo(name, self._now)
+        info.compress_type = zipfile.ZIP_DEFLATED
+        info.external_attr = (0o100755 if executable else 0o100644) << 16
+        digest = hashlib.sha256()
+        size = 0
+        with self._zip.open(info, "w", force_zip64=True) as stream:
+            for piece in pieces:
+                stream.write(piece)
+                digest.update(piece)
+                size += len(piece)
+        found = digest.hexdigest()
+        if sha256 and found != sha256:
+            what = "this file was changed while it was being read"
+            raise UsageError(what, where=name, todo="Wait until it is saved, then export again.")
+        self.packed.append(Packed(name, found, size, role))
+        return found
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        yield from _rest(stream)
+
+
+def _rest(stream: IO[bytes]) -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK):
+        yield chunk
+
+
+def _add_results(crate: _Crate, reader: Reader, specs: Mapping[str, ResultSpec]) -> None:
+    """Add the result files, then the tables, for which the rows are gone through once."""
+    head = result_head(reader.parameters, reader.results)
+    # In files, not in memory: there may be a million rows, and a zip takes one file at a time.
+    with tempfile.TemporaryFile() as table, tempfile.TemporaryFile() as digests:
+        table.write(csv_line(head))
+        digests.write(csv_line(HEAD))
+        for row in reader.rows():
+            table.write(csv_line(result_cells(row, reader.parameters, reader.results)))
+            digests.writelines(map(csv_line, _digests(crate, reader.folder, row, specs)))
+        for name, stream in ((TABLE, table), (DIGESTS, digests)):
+            stream.seek(0)
+            crate.add(name, _rest(stream))
+    crate.add(FAILED, _failed(reader))
+    crate.add(SETS, _sets(reader))
+
+
+def _digests(
+    crate: _Crate, folder: Path, row: ResultRow, specs: Mapping[str, ResultSpec]
+) -> Iterator[Sequence[str]]:
+    """Add the files of a row, and yield its rows of digests.csv."""
+    number = str(row.number)
+    for name, output in row.outputs.items():
+        if digest := text_digest(output, specs.get(name), folder):
+            yield number, name, "", digest
+    for name, path, inner in files_of_row(row):
+        spec = specs.get(name)
+        if spec is None or not spec.kind.is_path:
+            continue  # the bytes of a text, of which the digest says enough
+        source = folder / path
+        if not source.is_file():
+            what = f"the file {inner_name(path)} of set {row.number} was removed"
+            raise UsageError(what, where=str(source), todo="Put it back: it is one of the results.")
+        yield number, name, inner, crate.add(RESULTS + path, _pieces(source))
+
+
+def _failed(reader: Reader) -> Iterator[bytes]:
+    yield csv_line(["number", *reader.parameters, "reason"])
+    for row in reader.failed():
+        values = [row.values.get(name, "") for name in reader.parameters]
+        yield csv_line([str(row.number), *values, row.reason])
+
+
+def _sets(reader: Reader) -> Iterator[bytes]:
+    yield csv_line(["number", *reader.parameters])
+    for one in provenance.known_sets(reader):
+        values = [one.values.get(name, "") for name in reader.parameters]
+        yield csv_line([str(one.number), *values])

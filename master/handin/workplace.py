@@ -1,0 +1,154 @@
+"""The folder of a replay: made of a zip, and of what the user supplies for what is not in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..disk_errors import reason
+from ..errors import SpeError, UsageError
+from ..text import counted, named
+from .archive import SHOWN, Archive
+from .manifest import SWEEP, SweepFile
+from .sweep_files import FILE, file_digest
+
+
+@contextlib.contextmanager
+def made_workplace(archive: Archive, folder: Path, supplies: Sequence[Path]) -> Iterator[Path]:
+    """Make the folder, and yield it. It is removed again where the block raises SpeError.
+
+    `supplies`: folders and files of the user. Raises UsageError where the folder has something in
+    it, and for files that are neither in the zip nor supplied.
+    """
+    found = _supplied(archive, folder, supplies)
+    _check_is_free(folder)
+    was_there = folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _fill(archive, folder, found)
+        yield folder
+    except OSError as error:
+        _remove(folder, was_there)
+        what = f"the zip cannot be unpacked here: {reason(error)}"
+        raise UsageError(what, where=str(folder), todo="Name another folder: --into.") from error
+    except SpeError:
+        _remove(folder, was_there)
+        raise
+
+
+def _check_is_free(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = "this folder is not empty" if folder.is_dir() else "this is not a folder"
+        todo = "Name a new one, --into FOLDER, or remove it: a replay begins with nothing."
+        raise UsageError(what, where=str(folder), todo=todo)
+
+
+def _remove(folder: Path, was_there: bool) -> None:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    if not was_there:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _fill(archive: Archive, folder: Path, supplied: Sequence[tuple[SweepFile, Path]]) -> None:
+    with (folder / FILE).open("wb") as stream:
+        stream.writelines(archive.pieces(SWEEP + FILE))
+    for one in archive.manifest.files:
+        if one.included:
+            target = _target(folder, one)
+            with target.open("wb") as stream:
+                stream.writelines(archive.pieces(SWEEP + one.path))
+            target.chmod(0o755 if one.executable else 0o644)
+    for one, source in supplied:
+        target = _target(folder, one)
+        shutil.copyfile(source, target)
+        target.chmod(0o755 if one.executable else 0o644)
+
+
+def _target(folder: Path, one: SweepFile) -> Path:
+    target = folder / one.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+# -- what is not in the zip
+
+
+def _supplied(
+    archive: Archive, folder: Path, supplies: Sequence[Path]
+) -> list[tuple[SweepFile, Path]]:
+    """Return the files that are to be copied. Raises UsageError for the ones that are nowhere."""
+    _check_paths(archive)
+    found: list[tuple[SweepFile, Path]] = []
+    missing: list[SweepFile] = []
+    for one in archive.manifest.files:
+        if one.included:
+            continue
+        if one.is_outside:
+            _check_outside(archive, folder, one)
+            continue
+        source = _source(archive, one, supplies)
+        if source is None:
+            missing.append(one)
+        else:
+            found.append((one, source))
+    if missing:
+        raise _not_there(archive, missing)
+    return found
+
+
+def _check_paths(archive: Archive) -> None:
+    """Raise UsageError for a file where the replay keeps its own: it could bring forged results."""
+    own = os.path.join("runs", archive.manifest.name, "")
+    for one in archive.manifest.files:
+        if one.path.startswith(own) or one.path in (FILE, "."):
+            what = f"the {one.called} in it would lie where a run keeps its own files"
+            raise UsageError(what, where=str(archive.path), todo="Ask for another zip.")
+
+
+def _source(archive: Archive, one: SweepFile, supplies: Sequence[Path]) -> Path | None:
+    """Return a supplied file with the right content. Raises UsageError where only others are there."""
+    others: list[tuple[Path, str]] = []
+    for supply in supplies:
+        path = supply / one.path if supply.is_dir() else supply
+        if not path.is_file() or path.name != Path(one.path).name:
+            continue
+        digest = file_digest(path)
+        if digest == one.sha256:
+            return path
+        others.append((path, digest))
+    for path, digest in others:
+        raise _other_content(archive, one, path, digest)
+    return None
+
+
+def _check_outside(archive: Archive, folder: Path, one: SweepFile) -> None:
+    path = Path(os.path.normpath(folder / one.path))
+    if not path.is_file():
+        what = f"the {one.called} lies outside of the sweep's folder, so the zip is without it"
+        todo = f"Put it at {path} (SHA-256 {one.sha256[:SHOWN]}…)."
+        raise UsageError(what, where=str(archive.path), todo=todo)
+    digest = file_digest(path)
+    if digest != one.sha256:
+        raise _other_content(archive, one, path, digest)
+
+
+def _other_content(archive: Archive, one: SweepFile, path: Path, digest: str) -> UsageError:
+    what = f"{path} is not the {one.called} of this run: its SHA-256 is {digest[:SHOWN]}…"
+    todo = f"Supply the one with {one.sha256[:SHOWN]}…; nothing was run."
+    return UsageError(what, where=str(archive.path), todo=todo)
+
+
+def _not_there(archive: Archive, missing: Sequence[SweepFile]) -> UsageError:
+    named_files = [f"{one.called} (SHA-256 {one.sha256[:SHOWN]}…)" for one in missing]
+    if len(missing) == 1:
+        what = f"it is without its {named_files[0]}"
+        todo = f"Supply it: --with FOLDER, the folder that has {missing[0].path} in it, or --with FILE."
+    else:
+        what = f"it is without {counted(len(missing), 'file')}: {named(named_files, 5)}"
+        todo = "Supply them: --with FOLDER, a folder that has these paths in it."
+    return UsageError(what, where=str(archive.path), todo=todo)
