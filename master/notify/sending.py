@@ -1,0 +1,35 @@
+"""One try to send a message to an address. It blocks: callers have a thread for it."""
+
+from __future__ import annotations
+
+from .addresses import Address, Kind
+from .message import Message
+from .not_sent import NotSent, without_secrets
+
+
+def send(one: Address, message: Message) -> None:
+    """Send the message. Raises NotSent, whose reason shows nothing of an address of the user's own."""
+    # Late, each: a run without messages, and `spe --help`, load none of these libraries.
+    try:
+        if one.kind is Kind.MAIL and one.mail:
+            from . import by_mail
+
+            by_mail.send(one.mail, message)
+        elif one.kind is Kind.HTTPS:
+            from . import by_https
+
+            by_https.send(one.text, message)
+        elif one.kind is Kind.COMMAND:
+            from . import by_command
+
+            by_command.send(one.text, message, shows=not one.is_private)
+        else:
+            from . import by_apprise
+
+            by_apprise.send(one, message)
+    except NotSent as error:
+        raise NotSent(without_secrets(error.reason, one), error.again) from None
+    except Exception as error:
+        # A letter with an address that no library takes, say: the run goes on, whatever it is. Not
+        # its words, which nobody has looked at for secrets.
+        raise NotSent(f"a fault while sending ({type(error).__name__})", again=False) from None
