@@ -35,7 +35,8 @@ TOP, GROUND = "top", "ground"
 ROOMS = {
     "master": [
         TOP, "cli", "api", "runner", "earlier", "fleet", "notify", "page", "wire", "desk", "state", "cleaning",
-        "doctor", "hooks", "table", "sweep", "store", "line", "config", "dispatch", "launch", "results", "session", "software", GROUND,
+        "doctor", "hooks", "table", "sweep", "store", "line", "config", "dispatch", "launch", "results", "session",
+        "software", GROUND,
     ],
     "client": [TOP, "loop", "hand", "task", "software", "shared", "host", "machine", "wire", GROUND],
 }  # fmt: skip

@@ -22,6 +22,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "run": "Run the sets that are new.",
         "retry": "Put failed sets back and run them.",
         "attach": "Follow a sweep that runs without this terminal.",
+        "notify": "Show who is told of a run, or send a test message.",
     },
     "Look": {
         "ls": "List all runs of this account on this machine.",

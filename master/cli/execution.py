@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from .. import startup
 from .common import start_logging
 
 if TYPE_CHECKING:
+    from ..notify.address_book import Target
     from ..runner.options import PrintOptions
     from ..runner.outcome import Outcome
     from ..runner.run import RunOptions
@@ -43,6 +45,7 @@ def execute(
     from .output import is_live, results_in
     from .report import report, report_beside, report_stranded
 
+    options = replace(options, notify=find_targets(sweep))
     printing = options.printing
     live = is_live(sys.stderr) and _may_draw(printing)
     progress = Progress(quiet, live, stdout_is_taken=printing is not None)
@@ -76,6 +79,15 @@ def execute(
         if not any(hint.partition(":")[0] in one for one in reminders):
             click.echo(hint, err=True)
     return outcome.exit_code
+
+
+def find_targets(sweep: Sweep) -> tuple[Target, ...]:
+    """Return who is told of a run. Raises UsageError for a name or an address that cannot be used."""
+    if not sweep.config.notify:
+        return ()
+    from ..notify.address_book import targets  # late: most runs tell nobody
+
+    return targets(sweep.config.notify)
 
 
 def reasons(outcome: Outcome) -> list[str]:

@@ -74,9 +74,9 @@ class Decider:
     def end(self, left: int, has_worked: bool, by_people: bool) -> list[Due]:
         """Return what is due at the end of a run, and mark it.
 
-        `has_worked`: it had something to do. `by_people`: somebody has ended it, and knows.
+        `has_worked`: it had something to do. `by_people`: somebody has told it to end, and knows what is left.
         """
-        if by_people or not has_worked:
+        if not has_worked or (by_people and left):
             return []
         return self._mark("given_up" if left else "done")
 

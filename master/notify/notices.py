@@ -19,10 +19,11 @@ from ..state.blockers import of as blockers_of
 from ..state.progress import Progress
 from ..state.why import sentences
 from ..store.reader import Reader
+from ..store.sessions import NOTIFIED
 from .address_book import Target
-from .courier import META, Courier, read_marks
+from .courier import Courier, Marks
 from .due import Decider, Due, Sight
-from .message import Facts, message
+from .message import Facts, Message, message
 
 if TYPE_CHECKING:
     from ..dispatch.tally import HostTally
@@ -32,7 +33,7 @@ PAUSE = 1.0  # seconds between two looks: the loop of a run turns with each resu
 
 
 class Notices:
-    """Tells people of one run. Without targets all of its methods do nothing."""
+    """Tells people of one run, from the moment at which its master serves clients."""
 
     def __init__(
         self, targets: Sequence[Target], name: str, desk: Desk, folder: RunFolder, progress: Progress
@@ -41,63 +42,50 @@ class Notices:
         self._targets, self._name = targets, name
         self._desk, self._folder, self._progress = desk, folder, progress
         self._began = self._next = time.monotonic()
-        self._resumed = self._has_worked = self._is_ready = False
+        self._resumed = self._has_worked = False
         self._decider = Decider(targets)
-        self._courier = Courier(self._save, self._tell)
-        self._ident = ""
+        self._courier = Courier(Marks.read(""), self._save, self._tell)
+        self._storing: asyncio.Task[None] | None = None  # asyncio itself keeps no task alive
         # What the run tells of itself, set when it begins to serve.
-        self.by_people: Callable[[], bool] = lambda: False
+        self.interrupts: Callable[[], int] = lambda: 0  # how often people have told it to end
         self.awaits_hosts: Callable[[], bool] = lambda: False
         self.faults: Callable[[], Mapping[str, LaunchError]] = dict
 
-    async def begin(self, resumed: bool, session: str) -> None:
-        """Take up what was due and sent before, if this run goes on with one that was killed.
+    async def begin(self, resumed: bool) -> None:
+        """Take up what was due and sent before, if this run goes on with one that was killed."""
+        self._resumed = resumed
+        marks = Marks.read(await self._desk.store.meta(NOTIFIED) if resumed else "")
+        self._decider = Decider(self._targets, marks.due)
+        self._courier = Courier(marks, self._save, self._tell)
+        again = [Due(event, one) for one in self._targets for event in one.on]
+        self._send([one for one in again if one.key in marks.due - marks.sent])
 
-        `session`: a text that is the same until the end of the run, and is no secret.
-        """
-        if not self._targets:
-            return
-        self._resumed, self._ident = resumed, session
-        due, sent = read_marks(await self._desk.store.meta(META)) if resumed else (set(), set())
-        self._decider = Decider(self._targets, due)
-        self._courier = Courier(self._save, self._tell, sent)
-        self._courier.expect(due)
-        if not resumed:
-            await self._desk.store.set_meta(META, "")
-        self._is_ready = True
-        for one in self._targets:
-            for event in one.on:
-                again = Due(event, one)
-                if again.key in due - sent:
-                    await self._send([again])
-
-    async def look(self, fed: int) -> None:
+    def look(self, fed: int) -> None:
         """Send what is due by now. `fed`: sets that this run had to do so far. Cheap: often called."""
         now = time.monotonic()
-        if not self._is_ready or now < self._next:
+        if now < self._next:
             return
         self._next = now + PAUSE
         if fed and not self._has_worked:
             self._has_worked = True
             if self._decider.begin_anew():
-                self._courier.expect(())
-        await self._send(self._decider.look(now, self._sight()))
+                self._courier.marks = Marks.read("")
+                self._storing = asyncio.create_task(self._courier.store())
+        self._send(self._decider.look(now, self._sight()))
 
     async def end(self, fed: int, left: int, because: Sequence[Reason] = (), why: str = "") -> None:
         """Send what is due at the end of the run, and wait a while until it is sent.
 
         `because`: why sets wait. `why`: what broke the run off.
         """
-        if not self._is_ready:
-            return
         self._next = 0.0
-        await self.look(fed)
+        self.look(fed)
         worked = bool(fed) or self._resumed or bool(why)
-        due = self._decider.end(left or int(bool(why)), worked, self.by_people())
-        told = [*([why] if why else ()), *(one.line for one in because)]
-        await self._send(due, told)
-        before = self.by_people()
-        await self._courier.finish(lambda: self.by_people() and not before, self._progress.line)
+        due = self._decider.end(left or int(bool(why)), worked, bool(self.interrupts()))
+        told = [one.line for one in because] or ([why] if why else [])
+        self._send(due, told)
+        before = self.interrupts()
+        await self._courier.finish(lambda: self.interrupts() > before, self._progress.line)
 
     # -- what it looks like
 
@@ -116,7 +104,7 @@ class Notices:
             mean=_seconds(hosts) / ended if ended else 0.0,
             failed=board.in_state[TaskState.FAILED],
             is_quiet_for_good_reason=dispatch.steering.paused or waits or first,
-            gave_up=board.draining and not self.by_people(),
+            gave_up=board.draining and not self.interrupts(),
         )
 
     def _left(self) -> int:
@@ -131,15 +119,18 @@ class Notices:
 
     # -- what it tells
 
-    async def _send(self, due: Sequence[Due], because: Sequence[str] = ()) -> None:
-        if not due:
-            return
-        self._courier.expect(self._decider.marked)
-        told = list(because) or self._because(due[0].event)
-        facts = await self._facts(told)
+    def _send(self, due: Sequence[Due], because: Sequence[str] = ()) -> None:
+        if due:
+            self._courier.expect(self._decider.marked)
+        writings: dict[str, asyncio.Task[Message]] = {}
         for one in due:
-            ident = f"spe.{self._ident}.{one.event}"
-            self._courier.take(one, message(one.event, facts, ident))
+            if one.event not in writings:
+                told = list(because) or self._because(one.event)
+                writings[one.event] = asyncio.create_task(self._write(one.event, told))
+            self._courier.take(one, writings[one.event])
+
+    async def _write(self, event: str, because: Sequence[str]) -> Message:
+        return message(event, await self._facts(because), f"spe.{self._courier.marks.run}.{event}")
 
     def _because(self, event: str) -> list[str]:
         """Return why the run gives up, or why no host works."""
@@ -159,7 +150,6 @@ class Notices:
             counts, reasons = await asyncio.to_thread(self._read)
         except (SpeError, OSError) as error:
             log.warning("the message is without reasons of failures: %s", error)
-        running = min(self._desk.dispatch.board.with_slot, counts.get(TaskState.WAITING, 0))
         return Facts(
             sweep=self._name,
             folder=str(place),
@@ -170,30 +160,25 @@ class Notices:
             done=counts.get(TaskState.DONE, 0),
             failed=counts.get(TaskState.FAILED, 0),
             cancelled=counts.get(TaskState.CANCELLED, 0),
-            running=running,
-            waiting=counts.get(TaskState.WAITING, 0) - running,
+            running=counts.get(TaskState.RUNNING, 0),
+            waiting=counts.get(TaskState.WAITING, 0),
             reasons=reasons,
             because=tuple(because),
         )
 
     def _read(self) -> tuple[dict[TaskState, int], tuple[tuple[int, str], ...]]:
         with Reader(self._folder, self._folder.database) as reader:
-            statistics = reader.statistics()
-            counts = {
-                TaskState.DONE: statistics.done,
-                TaskState.FAILED: statistics.failed,
-                TaskState.CANCELLED: statistics.cancelled,
-                TaskState.WAITING: statistics.waiting + statistics.running,
-            }
-            groups = reader.failure_groups() if statistics.failed else []
+            counts = reader.counts()
+            groups = reader.failure_groups() if counts[TaskState.FAILED] else []
             return counts, tuple((one.count, one.reason) for one in groups)
 
     async def _save(self, text: str) -> None:
-        await self._desk.store.set_meta(META, text)
+        await self._desk.store.set_meta(NOTIFIED, text)
 
     def _tell(self, kind: str, sentence: str) -> None:
         self._desk.events.note(kind, sentence)
         if kind == "not_told":
+            log.warning("%s", sentence)
             self._progress.warn(sentence)
 
 

@@ -7,8 +7,11 @@ from .message import Message
 from .not_sent import NotSent, without_secrets
 
 
-def send(one: Address, message: Message) -> None:
-    """Send the message. Raises NotSent, whose reason shows nothing of an address of the user's own."""
+def send(one: Address, message: Message, on_terminal: bool = False) -> None:
+    """Send the message. Raises NotSent, whose reason shows nothing secret of an address.
+
+    `on_terminal`: the user alone reads the reason, so it may have words of a command of their own.
+    """
     # Late, each: a run without messages, and `spe --help`, load none of these libraries.
     try:
         if one.kind is Kind.MAIL and one.mail:
@@ -22,7 +25,7 @@ def send(one: Address, message: Message) -> None:
         elif one.kind is Kind.COMMAND:
             from . import by_command
 
-            by_command.send(one.text, message, shows=not one.is_private)
+            by_command.send(one.text, message, shows=on_terminal or not one.is_private)
         else:
             from . import by_apprise
 

@@ -27,6 +27,8 @@ END = "end"
 ASIDE = "hosts_aside"
 #: meta: `retry.after` of the last run in seconds.
 RETRY_AFTER = "retry_after"
+#: meta: messages that were due in the last run, and what of them was sent, as JSON (notify/courier.py).
+NOTIFIED = "notified"
 _TICKETS = f"""
 SELECT k.id, k.client, k.host, k.state, k.program,
   tasks.number, tasks.parameters, tasks.state, tasks.attempts, tasks.lost, tasks.faults, tasks.key,
@@ -93,6 +95,7 @@ def begin_run(
         return
     close_session(connection)
     connection.execute("DELETE FROM hosts")
+    set_meta(connection, NOTIFIED, "")
     set_meta(connection, "tickets_before", str(_closed(connection)))
     set_meta(connection, "clients_before", str(_last_client(connection)))
 

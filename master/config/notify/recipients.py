@@ -67,9 +67,9 @@ def _address(value: Any) -> str:
     if scheme[1].lower() == "https" and _is_plain(text):
         return text
     raise WrongValue(
-        f"an address that may hold a password or a token ({scheme[1]}:…) is no text for a file "
-        "that others read",
-        f"Put it into {OWN_FILE} (mode 0600) as `me: ADDRESS`, and write `notify: me` here.",
+        f"an address that may hold a password or a token ({scheme[1]}:…) does not belong here: "
+        "others read spe.yaml and command lines",
+        f"Put it into {OWN_FILE} (mode 0600) as `me: ADDRESS`, and write `notify: me`.",
     )
 
 
