@@ -78,9 +78,9 @@ def address(text: str, name: str, where: str, private: bool = True) -> Address:
         if word in ("http", "https"):
             _check_https(word, parts.hostname, parts.port, where)
             return Address(name, Kind.HTTPS, text, is_private=private)
-    except ValueError as error:
+    except ValueError:
         # Not the words of urlsplit, which may show a part of the address.
-        raise UsageError(f"this is no {word} address", where=where) from error
+        raise UsageError(f"this is no {word} address", where=where) from None
     return Address(name, Kind.APPRISE, text, is_private=private)
 
 
@@ -106,11 +106,13 @@ def _mail(text: str, word: str, where: str) -> Mail:
     host, port = _server(given.get("smtp", ""), where) if "smtp" in given else (parts.hostname or "", parts.port)
     security = _security(given.get("mode"), word, bool(parts.netloc or "smtp" in given), host, where)
     to = given.get("to", "") if parts.netloc else unquote(parts.path)
-    mailbox = user if "@" in user else f"{user}@{parts.hostname}"
-    chosen = [one.strip() for one in (to or (mailbox if user else "")).split(",")]
+    mailbox = user if "@" in user else ""
+    if user and not mailbox and parts.hostname:
+        mailbox = f"{user}@{parts.hostname}"
+    chosen = [one.strip() for one in (to or mailbox).split(",")]
     if not all(map(_MAILBOX.match, chosen)):
         raise UsageError("it does not say to whom: to=ADDRESS", where=where)
-    sender = given.get("from") or (mailbox if user and _MAILBOX.match(mailbox) else "")
+    sender = given.get("from") or mailbox
     if sender and not _MAILBOX.match(sender):
         raise UsageError("from= is no e-mail address", where=where)
     password = given.get("pass") or unquote(parts.password or "")

@@ -30,7 +30,8 @@ _MAILTO = re.compile(rf"mailto:{_MAILBOX}(?:,{_MAILBOX})*\Z")
 # `done=me`: an address has a colon before its first equals sign, a name has no equals sign.
 _WITH_EVENTS = re.compile(r"([^=:/@]*)=(.*)\Z", re.DOTALL)
 # A part of a path that is no token: short, with words in it and few digits.
-_PLAIN_PART = re.compile(r"(?:[a-z]{1,12}[0-9]{0,4}[-_.]?){0,4}\Z")
+_WORD = "[a-z]{1,12}[0-9]{0,4}"
+_PLAIN_PART = re.compile(rf"(?:{_WORD}(?:[-_.]{_WORD}){{0,3}})?\Z")
 _WANTED = "a name of your own file, mailto:ADDRESS, or cmd: COMMAND"
 
 
@@ -64,7 +65,7 @@ def _address(value: Any) -> str:
     scheme = _SCHEME.match(text)
     if scheme is None:
         raise wrong(text, _WANTED)
-    if scheme[1].lower() == "https" and _is_plain(text):
+    if _is_plain(text):
         return text
     raise WrongValue(
         f"an address that may hold a password or a token ({scheme[1]}:…) does not belong here: "
@@ -74,10 +75,10 @@ def _address(value: Any) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Tell whether nothing in an https address can be a password or a token."""
+    """Tell whether this is an https address in which nothing can be a password or a token."""
     try:
         parts = urlsplit(text)
-        if not parts.hostname or "@" in parts.netloc or parts.port == 0:
+        if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or parts.port == 0:
             return False
     except ValueError:
         return False
