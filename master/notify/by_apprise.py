@@ -10,7 +10,7 @@ from ..errors import UsageError
 from ..table.extras import library
 from .addresses import Address
 from .message import Message
-from .not_sent import NotSent, without_secrets
+from .not_sent import NotSent
 
 _one_by_one = threading.Lock()  # whose warnings are whose is only known so
 
@@ -51,8 +51,8 @@ def send(one: Address, message: Message) -> None:
     except Exception as error:  # a plugin of theirs: the run must not end for it
         raise NotSent(f"Apprise broke off ({type(error).__name__})") from error
     if not sent:
-        said = without_secrets(kept.lines[-1], one) if kept.lines else "it gave no reason"
-        raise NotSent(f"Apprise could not send it: {said}")
+        said = kept.lines[-1] if kept.lines else "it gave no reason"
+        raise NotSent("Apprise could not send it", said=said)
 
 
 def _quietly(kept: _Kept, call: Any) -> Any:

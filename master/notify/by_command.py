@@ -44,7 +44,7 @@ def send(command: str, message: Message, shows: bool) -> None:
             _running.discard(process)
         _end(process)
     if process.returncode:
-        raise NotSent(_how(process.returncode, said if shows else b""))
+        raise _failed(process.returncode, said if shows else b"")
 
 
 def end_all() -> None:
@@ -63,8 +63,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _how(code: int, said: bytes) -> str:
+def _failed(code: int, said: bytes) -> NotSent:
     how = f"exit code {code}" if code > 0 else f"signal {-code}"
     lines = said.decode("utf-8", "replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return f"the command ended with {how}" + (f": {last}" if last else "")
+    return NotSent(f"the command ended with {how}", said=last)

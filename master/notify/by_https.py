@@ -54,7 +54,7 @@ def send(url: str, message: Message) -> None:
     except urllib.error.HTTPError as error:
         again = error.code >= 500 or error.code in _LATER
         error.close()
-        raise NotSent(f"the server answered {error.code} {error.reason}", again) from error
+        raise NotSent(f"the server answered {error.code}", again, str(error.reason)) from error
     except urllib.error.URLError as error:
         raise _unreachable(error.reason) from error
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -29,17 +29,22 @@ def send(mail: Mail, message: Message) -> None:
     except smtplib.SMTPResponseException as error:
         said = error.smtp_error
         words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        what = f"the mail server {mail.server} answered {error.smtp_code} {' '.join(words.split())}"
-        raise NotSent(what, again=error.smtp_code < _LASTS) from error
+        what = f"the mail server {mail.server} answered {error.smtp_code}"
+        raise NotSent(what, again=error.smtp_code < _LASTS, said=words) from error
     except ssl.SSLCertVerificationError as error:
         what = f"the certificate of {mail.server} is not trusted: {error.verify_message}"
         raise NotSent(what, again=False) from error
     except TimeoutError as error:
         raise NotSent(f"the mail server {mail.server} was silent for {LIMIT:g} s") from error
+    except smtplib.SMTPServerDisconnected as error:
+        # So smtplib calls a server that is silent after its greeting, too.
+        what = f"the mail server {mail.server} has hung up, or was silent for {LIMIT:g} s"
+        raise NotSent(what) from error
+    except smtplib.SMTPNotSupportedError as error:
+        raise NotSent(f"the mail server {mail.server} cannot do it", False, str(error)) from error
     except (smtplib.SMTPException, OSError) as error:
+        # Most errors of smtplib are OSErrors without a number.
         what = reason(error) if isinstance(error, OSError) and error.errno else type(error).__name__
-        if isinstance(error, smtplib.SMTPNotSupportedError):
-            raise NotSent(f"the mail server {mail.server}: {error}", again=False) from error
         raise NotSent(f"the mail server {mail.server}, port {mail.port}: {what}") from error
     if refused:
         raise _refused(refused)

@@ -14,11 +14,19 @@ HIDDEN = "***"
 
 
 class NotSent(Exception):
-    """A message was not sent: `reason` in a few words. `again`: another try may succeed."""
+    """A message was not sent: `reason` in a few words. `again`: another try may succeed.
 
-    def __init__(self, reason: str, again: bool = True) -> None:
+    `said`: words of a server, a library or a command, which may have a secret in them.
+    """
+
+    def __init__(self, reason: str, again: bool = True, said: str = "") -> None:
         super().__init__(reason)
-        self.reason, self.again = reason, again
+        self.reason, self.again, self.said = reason, again, " ".join(said.split())
+
+    def for_people(self, one: Address) -> NotSent:
+        """Return the same with its words in one text, from which the secrets of the address are removed."""
+        said = without_secrets(self.said, one)
+        return NotSent(f"{self.reason}: {said}" if said else self.reason, self.again)
 
 
 def without_secrets(text: str, one: Address) -> str:

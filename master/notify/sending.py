@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .addresses import Address, Kind
 from .message import Message
-from .not_sent import NotSent, without_secrets
+from .not_sent import NotSent
 
 
 def send(one: Address, message: Message, on_terminal: bool = False) -> None:
@@ -31,7 +31,7 @@ def send(one: Address, message: Message, on_terminal: bool = False) -> None:
 
             by_apprise.send(one, message)
     except NotSent as error:
-        raise NotSent(without_secrets(error.reason, one), error.again) from None
+        raise error.for_people(one) from None
     except Exception as error:
         # A letter with an address that no library takes, say: the run goes on, whatever it is. Not
         # its words, which nobody has looked at for secrets.
