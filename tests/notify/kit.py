@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from certificates import tls_of_its_own
+from needs import need
 
 SECRET = "Xk7-geheim9.T0ken"
 CERTIFICATE = "servers.pem"
@@ -111,6 +113,7 @@ class Letters:
 @contextmanager
 def mail_served(letters: Letters, tls: ssl.SSLContext | None = None, password: str = "") -> Iterator[int]:
     """A mail server on this machine, and its port; with `tls` it wants STARTTLS and the password."""
+    need(find_spec("aiosmtpd"), "needs a mail server: pip install aiosmtpd")
     from aiosmtpd.controller import Controller
     from aiosmtpd.smtp import AuthResult
 
