@@ -69,8 +69,8 @@ def _recipients(words: Sequence[str]) -> tuple[Recipient, ...]:
 
 
 def _of_sweep(file: Path, name: str | None) -> tuple[Recipient, ...]:
-    """Return whom the sweep names; nobody where there is no sweep."""
-    if not file.exists() and not (file.parent / "runs").exists():
+    """Return whom the sweep names; nobody where there is no sweep and no file was named."""
+    if file == Path("spe.yaml") and not file.exists() and not Path("runs").exists():
         return ()
     try:
         return load(file, name=name).config.notify

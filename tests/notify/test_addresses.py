@@ -155,7 +155,9 @@ def test_a_damaged_file_is_told_without_its_secrets(config: Path, text: str, wha
     assert SECRET not in str(caught.value)
 
 
-def test_an_address_of_apprise_without_the_extra_names_the_pip_line(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_of_apprise_without_the_extra_names_the_pip_line(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import sys
 
     write_book(config, f"me: json://127.0.0.1/{SECRET}\n")

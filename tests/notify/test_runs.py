@@ -156,7 +156,7 @@ def test_another_run_tells_again(bench: Bench, server: Server) -> None:
     assert server.events() == ["first_failure", "done"] * 2
     sweep(bench, "me", sets=3)
     bench.spe("run")
-    assert server.events() == ["first_failure", "done"] * 2 + ["done"], "a failure of an earlier run is none of this one"
+    assert server.events() == ["first_failure", "done"] * 2 + ["done"], "an earlier failure is none of this run"
     idents = [one.head["Idempotency-Key"] for one in server.posted]
     assert len(set(idents)) == 5, "no server takes one for another"
 

@@ -146,7 +146,9 @@ def test_a_letter_arrives_with_its_headers() -> None:
     assert letter.get_content().replace("\r\n", "\n") == done().text
 
 
-def test_with_starttls_the_password_goes_over_the_encrypted_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_starttls_the_password_goes_over_the_encrypted_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     context, _ = tls_of_its_own(tmp_path, CERTIFICATE)
     letters = Letters()
     with mail_served(letters, context, SECRET) as port:
@@ -202,7 +204,9 @@ def test_a_command_that_fails_is_told_and_its_words_only_where_they_hold_no_secr
     assert fault(at("cmd: kill -9 $$")).reason == "the command ended with signal 9"
 
 
-def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_hangs_is_ended_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(by_command, "LIMIT", 0.5)
     pids = tmp_path / "pids"
     assert "was ended after 0.5 s" in fault(at(f"cmd: sleep 1000 & echo $$ $! > {pids}; wait")).reason
