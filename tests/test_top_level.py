@@ -34,8 +34,8 @@ EVERY_PROJECTS = {
 TOP, GROUND = "top", "ground"
 ROOMS = {
     "master": [
-        TOP, "cli", "api", "handin", "runner", "earlier", "fleet", "page", "wire", "desk", "state", "cleaning",
-        "doctor", "table", "hooks", "sweep", "store", "line", "config", "dispatch", "launch", "results", "session",
+        TOP, "cli", "api", "handin", "runner", "earlier", "fleet", "notify", "page", "wire", "desk", "state",
+        "cleaning", "doctor", "table", "hooks", "sweep", "store", "line", "config", "dispatch", "launch", "results", "session",
         "software", GROUND,
     ],
     "client": [TOP, "loop", "hand", "task", "software", "shared", "host", "machine", "wire", GROUND],

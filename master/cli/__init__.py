@@ -34,6 +34,7 @@
     lookup     The sections of the documentation about a word
     ls         List all runs of this account on this machine
     man        Pages for man, made of the commands
+    notify     Show who is told of a run, or send them a test message
     output     Standard input, output and error of every command
     pager      Text for a reader: through the pager on a terminal, plain in a pipe
     pages      The documentation that comes with spe

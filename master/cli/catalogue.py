@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from ..line.options import LIMITS, PROGRAM, RARE, RESULTS
+from ..line.options import LIMITS, NOTIFY, PROGRAM, RARE, RESULTS
 
 if TYPE_CHECKING:
     import click
@@ -22,6 +22,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "run": "Run the sets that are new.",
         "retry": "Put failed sets back and run them.",
         "attach": "Follow a sweep that runs without this terminal.",
+        "notify": "Show who is told of a run, or send a test message.",
     },
     "Look": {
         "ls": "List all runs of this account on this machine.",
@@ -77,7 +78,13 @@ _TITLES = {
     _CONTROL: "--keep --fresh --missing --anyway --detach --dry --until --add --after --after-any",
     "Which sweep": "--file --name --at --from-run",
 }
-_KEYS = {"Program": PROGRAM, "Results": RESULTS, "Limits": LIMITS, "Rarely used": RARE}
+_KEYS = {
+    "Program": PROGRAM,
+    "Results": RESULTS,
+    "Limits": LIMITS,
+    _CONTROL: NOTIFY,
+    "Rarely used": RARE,
+}
 #: Titles of groups of options, in the order of the help.
 TITLES = (
     "Parameters",

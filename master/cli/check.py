@@ -12,7 +12,7 @@ import click
 from ..text import sets
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, volume
 from .completion import paths
-from .execution import find_mistakes
+from .execution import find_mistakes, find_targets
 from .grouped_command import GroupedCommand
 from .line_options import line_options
 from .run_options import anyway_option, given_keys, make_options, run_options
@@ -70,6 +70,7 @@ def command(
     census = sweep.parameters.check()
     chosen = make_options(**options)
     mistakes = find_mistakes(sweep, census, chosen, anyway)
+    find_targets(sweep)
     asyncio.run(_import_hooks(sweep))  # before any host is started for a hook that fails
     lines = _lines(sweep, census)
     # Before the one set runs: that may take hours, and a look at the lines may be enough.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from ..record import record
 from .common import start_logging
 
 if TYPE_CHECKING:
+    from ..notify.address_book import Target
     from ..runner.options import PrintOptions
     from ..runner.outcome import Outcome
     from ..runner.run import RunOptions
@@ -40,6 +42,7 @@ def execute(
     from .run_end import report, report_beside, report_stranded
 
     printing = options.printing
+    options = replace(options, notify=find_targets(sweep))
     try:
         ended = run_to_its_end(sweep, options, quiet, verbose, anyway, printing is not None)
     except NothingRuns as error:
@@ -106,6 +109,15 @@ def run_to_its_end(
         sweep.recipe.files.digests.save()
     reminders = (*census.reminders, *mistakes) if outcome.statistics.failed else ()
     return Ended(outcome, progress, reminders)
+
+
+def find_targets(sweep: Sweep) -> tuple[Target, ...]:
+    """Return who is told of a run. Raises UsageError for a name or an address that cannot be used."""
+    if not sweep.config.notify:
+        return ()
+    from ..notify.address_book import targets  # late: most runs tell nobody
+
+    return targets(sweep.config.notify)
 
 
 def reasons(outcome: Outcome) -> list[str]:

@@ -10,7 +10,7 @@ import click
 from .common import as_json, folder_of, load, sweep_file, sweep_name, volume
 from .detaching import run_detached
 from .elsewhere import anywhere_with_config
-from .execution import execute
+from .execution import execute, find_targets
 from .grouped_command import GroupedCommand
 from .output import plain_option
 from .run_options import (
@@ -57,6 +57,7 @@ def command(
         return 0
     sweep = load(file, name=name)
     if detach:
+        find_targets(sweep)
         return run_detached(sweep, quiet)
     chosen = make_options(**options, retry=True, retry_numbers=numbers)
     return execute(sweep, chosen, json_, quiet, verbose, anyway)

@@ -15,7 +15,7 @@ from .after import after_options, folder_of_waiting, sweep_before
 from .common import as_json, load, sweep_file, sweep_name, volume
 from .completion import paths
 from .detaching import run_detached, wait_detached
-from .execution import execute, show_dry
+from .execution import execute, find_targets, show_dry
 from .grouped_command import GroupedCommand
 from .line_options import line_options
 from .output import plain_option
@@ -95,7 +95,7 @@ def command(
     waited: AbstractContextManager[None] = nullcontext()
     before = sweep_before(file, after, after_any)
     if before and not before.is_over():
-        own = folder_of_waiting(lambda: load(file, words, given, name), detach)
+        own = folder_of_waiting(lambda: _checked(load(file, words, given, name)), detach)
         if detach and own:
             return wait_detached(own, before, quiet)
         waited = before.waited(quiet, own)
@@ -104,6 +104,12 @@ def command(
         if add:
             sweep = with_its_options(sweep)
         return _run(sweep, add, detach, json_, quiet, verbose, anyway, options)
+
+
+def _checked(sweep: Sweep) -> Sweep:
+    """Return the sweep. Raises UsageError now, on this terminal, where nobody can be told of it."""
+    find_targets(sweep)
+    return sweep
 
 
 def _run(
@@ -123,6 +129,7 @@ def _run(
             return 0
         # With the sweep read here: what is wrong with it is told on this terminal, not in run.log.
         if detach:
+            find_targets(sweep)
             return run_detached(sweep, quiet)
         try:
             with _early(sweep, hosts) as early:

@@ -21,6 +21,7 @@ from . import results as result_keys
 from .document import Document, YamlMap
 from .inputs import GivenInput, inputs
 from .keys import Faults, Missing, block, entries, key, read_block
+from .notify.recipients import Recipient, recipients
 from .parameters import Axis
 from .samples import SampleSpec, sample
 from .values import Listen, StopAfter, WrongValue
@@ -168,6 +169,7 @@ class Config:
     keep_output: bool = key(result_keys.keep_output, False)  # True: all of stdout and stderr
     delete_client: bool = key(values.flag, True)
     delete_worker: bool = key(values.flag, True)
+    notify: tuple[Recipient, ...] = key(recipients, ())  # who is told of the end, and of trouble
 
     def setup_for(self, platform: str) -> str | None:
         """Return the setup of a platform, looked up as `linux-x86_64`, then `linux`, then `any`."""

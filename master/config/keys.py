@@ -29,6 +29,7 @@ _COMMAND = "The program and its arguments are one text: `command: ./simulate --s
 _TIMEOUT = "The time that one attempt may take is `timeout: 2h`."
 _ATTEMPTS = "All attempts of a set are `attempts:`, so two retries are `attempts: 3`."
 _CORES = "The cores that one task takes are `cores: 2`."
+_NOTIFY = "Who is told of the end of a run is `notify: mailto:ADDRESS`."
 # Words of other tools for keys of ours, at the top of spe.yaml. In another block such a word means
 # something else, as a `time` in a result does.
 MEANT = {
@@ -49,6 +50,7 @@ MEANT = {
     **dict.fromkeys(("walltime", "time", "time_limit", "max_time"), _TIMEOUT),
     **dict.fromkeys(("max_retries", "retries"), _ATTEMPTS),
     **dict.fromkeys(("cpus", "cpus_per_task", "request_cpus", "threads", "ncpus"), _CORES),
+    **dict.fromkeys(("mail", "email", "mail_user", "mail_type", "notification", "notify_user"), _NOTIFY),
     "array": "Values for the sets are `parameters: {grid: {seed: {range: [1, 100]}}}`.",
     "queue": "Values for the sets are `parameters: {grid: {seed: {range: [1, 100]}}}`.",
     "files": "Files that each task gets are `inputs:`, files that it writes are `results:`.",

@@ -186,6 +186,11 @@ class Board:
         return min(self.occupancy.with_slot, self.running)
 
     @property
+    def handed_out(self) -> int:
+        """The number of tickets that this master has given out."""
+        return self._next_ticket - self.first_ticket
+
+    @property
     def over(self) -> bool:
         """True when nothing is out and nothing will ever be handed out again."""
         return self.running == 0 and (self.draining or not (self.more or self.waiting or self.back_offs.until))

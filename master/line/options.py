@@ -79,6 +79,9 @@ LIMITS = (
     Option("once", "", "No second copy of a slow last task: it has side effects.", "switch"),
     Option("max_load", "N", "Start nothing on a host with a higher load per core."),
 )
+NOTIFY = (
+    Option("notify", "[EVENT=]TO", "Tell NAME, mailto:ADDRESS or 'cmd: COMMAND'; several times.", "each"),
+)
 # Rarely typed: they are in `spe help run` and in docs/commands.md, not in `spe run -h`.
 RARE = (
     Option("worker", "FILE", "The program, where the command does not begin with it.", "yaml"),
@@ -97,7 +100,7 @@ RARE = (
     Option("delete_client", "yes|no", "Remove the client from the hosts (yes)."),
     Option("delete_worker", "yes|no", "Remove the program from the hosts (yes)."),
 )
-ALL = (*PROGRAM, *RESULTS, *LIMITS, *RARE)
+ALL = (*PROGRAM, *RESULTS, *LIMITS, *NOTIFY, *RARE)
 Typed = Sequence[str] | str | bool | None
 
 
@@ -198,7 +201,19 @@ def _results(one: Option, given: Sequence[str], options: Options) -> Keys:
     return found
 
 
+def _told(one: Option, given: Sequence[str], options: Options) -> list[str]:
+    from ..config.notify.recipients import without_secret  # late: `spe --help` reads the table, too
+
+    # An address with a password is refused here, too, and messages go into run.log.
+    texts = list(map(without_secret, given))
+    for at, text in enumerate(texts):
+        options[one.key, at] = f"{one.flag} {text}"
+    options[one.key,] = f"{one.flag} {texts[0]}"
+    return list(given)
+
+
 _EACH: dict[str, Callable[[Option, Sequence[str], Options], Any]] = {
     "env": _variables,
+    "notify": _told,
     "results": _results,
 }

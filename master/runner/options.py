@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..dispatch.rules import OneEach
 from ..launch import Early
 from ..model import Host
 from ..record import record
 from ..sweep.program import ProgramChange
+
+if TYPE_CHECKING:
+    from ..notify.address_book import Target
 
 
 class Sink(Protocol):
@@ -55,4 +58,5 @@ class RunOptions:
     one_each: OneEach | None = None  # one task for each kind of host, and no more
     until: float | None = None  # when nothing more is begun, in seconds since 1970
     printing: PrintOptions | None = None  # None: only the table at the end
+    notify: tuple[Target, ...] = ()  # who is told of the run
     early: Early = field(default_factory=Early)  # a client that may have begun already

@@ -159,7 +159,14 @@ class Run:
             ended = isinstance(error, NothingRuns)
             broke_off = f"the run broke off: {error.what}"
             desk.shortfall.note(error.what.removeprefix(NOTHING_RUNS) if ended else broke_off)
-            await explain(desk, (await desk.store.count()).get(TaskState.WAITING, 0))
+            waiting = (await desk.store.count()).get(TaskState.WAITING, 0)
+            because = await explain(desk, waiting)
+            if parts.notices:
+                await parts.notices.end(0, waiting, because, error.what)
+            raise
+        except Exception:
+            if parts.notices:
+                await parts.notices.end(0, 0, why="the run broke off by a fault of spe's own")
             raise
         finally:
             desk.let_go()

@@ -52,6 +52,10 @@ class Serving:
         self.gathering = Gathering(
             self.results.hooks, self.desk.store, self.folder, self.sweep.collect
         )
+        self.notices = parts.notices
+        if self.notices:
+            self.notices.awaits_hosts = lambda: bool(fleet.awaited())
+            self.notices.faults = lambda: fleet.faults
         self.making = Making(parts.software, self.desk, fleet, self.progress)
         renew = partial(self.results.renew, self.options.missing)
         wanted = self.options.printing
@@ -97,7 +101,11 @@ class Serving:
         finally:
             await self._end_tasks([reading, *beside])
         statistics = await self._last_tables(tables, stored)
-        return await self._outcome(statistics, stranded, await self._print_rest())
+        outcome = await self._outcome(statistics, stranded, await self._print_rest())
+        if self.notices:
+            left = statistics.running + statistics.waiting
+            await self.notices.end(self.feeding.fed, left, outcome.waiting_because)
+        return outcome
 
     # -- what the user sees first
 
@@ -230,6 +238,8 @@ class Serving:
             self.printing.look()
         self.fleet.tell_faults()
         self.making.update()
+        if self.notices:
+            self.notices.look(self.feeding.fed)
         if self._each_kind_is_tried():
             await self.desk.drain()
         self.progress.update()

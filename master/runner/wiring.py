@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ..config.config import Config
 from ..config.values import StopAfter
@@ -45,6 +46,9 @@ from .printing.printing import prints_lines
 from .safekeeping import Safekeeping
 from .tables import TodaysResults
 
+if TYPE_CHECKING:
+    from ..notify.notices import Notices
+
 
 @dataclass
 class RunContext:
@@ -75,6 +79,7 @@ class Parts:
     server: Server
     keeping: Safekeeping
     interrupts: Interrupts
+    notices: Notices | None  # None where nobody is to be told
 
     async def listen(self) -> Offer:
         """Listen for clients; return what a host needs to know to start one."""
@@ -172,6 +177,7 @@ async def make_parts(
         software,
     )
     await _restore_steering(dispatch.steering, store, session.resumed)
+    interrupts = Interrupts(desk, context.progress, context.folder)
     return Parts(
         context=context,
         decision=decision,
@@ -192,8 +198,26 @@ async def make_parts(
             lambda: copy_programs(sweep, session),
             context.progress.warn,
         ),
-        interrupts=Interrupts(desk, context.progress, context.folder),
+        interrupts=interrupts,
+        notices=await _make_notices(context, desk, session, interrupts),
     )
+
+
+async def _make_notices(
+    context: RunContext, desk: Desk, session: Session, interrupts: Interrupts
+) -> Notices | None:
+    """Return what tells people of this run, or None where nobody is to be told."""
+    if not context.options.notify:
+        return None
+    from ..notify.notices import Notices  # late: most runs tell nobody
+
+    notices = Notices(
+        context.options.notify, context.sweep.name, desk, context.folder, context.progress
+    )
+    notices.interrupts = lambda: interrupts.count
+    # Who types `spe retry` after a kill has read what was told, and begins something new.
+    await notices.begin(session.resumed and not context.options.retry)
+    return notices
 
 
 async def _restore_steering(steering: Steering, store: Store, resumed: bool) -> None:

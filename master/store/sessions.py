@@ -30,6 +30,8 @@ ASIDE = "hosts_aside"
 RETRY_AFTER = "retry_after"
 #: meta: the version of the spe that began the last run.
 SPE = "spe"
+#: meta: messages that were due in the last run, and what of them was sent, as JSON (notify/courier.py).
+NOTIFIED = "notified"
 _TICKETS = f"""
 SELECT k.id, k.client, k.host, k.state, k.program,
   tasks.number, tasks.parameters, tasks.state, tasks.attempts, tasks.lost, tasks.faults, tasks.key,
@@ -97,6 +99,7 @@ def begin_run(
         return
     close_session(connection)
     connection.execute("DELETE FROM hosts")
+    set_meta(connection, NOTIFIED, "")
     set_meta(connection, "tickets_before", str(_closed(connection)))
     set_meta(connection, "clients_before", str(_last_client(connection)))
 

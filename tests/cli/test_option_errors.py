@@ -37,6 +37,7 @@ GARBAGE = {
     "--host": "nowhere",
     "--input": "nowhere/*.csv",
     "--rows": "xml",
+    "--notify": "dnoe=me",
     "--after": "nowhere",
     "--after-any": "nowhere",
     "--columns": "nowhere",

@@ -30,7 +30,8 @@ GIVEN: dict[str, Any] = {
     "stop_alike": "0", "at_once": "3", "delay": "2s", "licences": "{abaqus: 1 of 3}", "cores": "2", "nice": "0",
     "once": True, "max_load": "1", "worker": "a.txt", "separator": ";", "prepare_timeout": "1min", "keep_venv": True,
     "keep_prepared": True, "ping": "10s", "grace": "1min", "tls": "no", "control": "poll", "ask": ("ls", "wc"),
-    "listen": "4711", "listen_page": "4712", "max_result": "1 GB", "delete_client": "no", "delete_worker": "no",
+    "notify": ("me", "done=mailto:ada@example.org"), "listen": "4711", "listen_page": "4712", "max_result": "1 GB",
+    "delete_client": "no", "delete_worker": "no",
 }  # fmt: skip
 
 
@@ -71,6 +72,8 @@ def test_variables_may_have_the_value_that_they_have_here(tmp_path: Path, monkey
         ({"env": ("1A=1",)}, "--env 1A=1", "1A"),
         ({"validate": ("exit_zero", "nonempty")}, "--validate nonempty", "found 'nonempty'"),
         ({"retry": "{exit: {a: 5}}"}, "--retry {exit: {a: 5}}", "'a'"),
+        ({"notify": ("me", "dnoe=me")}, "--notify dnoe=me", "found 'dnoe'"),
+        ({"notify": ("me", "done=https://a:b@c/d")}, "--notify done=https:…", "a password or a token (https:…)"),
         ({"stop_after": "200%"}, "--stop-after 200%", "found '200%'"),
     ],
 )
