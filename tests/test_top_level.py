@@ -34,8 +34,9 @@ EVERY_PROJECTS = {
 TOP, GROUND = "top", "ground"
 ROOMS = {
     "master": [
-        TOP, "cli", "api", "runner", "earlier", "fleet", "page", "wire", "desk", "state", "cleaning", "doctor", "hooks",
-        "sweep", "store", "line", "config", "dispatch", "launch", "results", "session", "software", GROUND,
+        TOP, "cli", "api", "runner", "earlier", "fleet", "page", "plot", "table", "wire", "desk", "state", "cleaning",
+        "doctor", "hooks", "sweep", "store", "line", "config", "dispatch", "launch", "results", "session", "software",
+        GROUND,
     ],
     "client": [TOP, "loop", "hand", "task", "software", "shared", "host", "machine", "wire", GROUND],
 }  # fmt: skip
