@@ -11,6 +11,7 @@ from ..results.reading.numerals import comparable
 
 Raw = int | float | str | None
 SHOWN = 40  # characters of a text that a message quotes
+LARGEST, LEAST = 1e300, 1e-300  # numbers with a place on an axis, and those on a logarithmic one
 _NOT_FINITE = ("nan", "inf", "infinity")
 
 
@@ -20,13 +21,14 @@ class Cells:
     def __init__(self, name: str, raw: Sequence[Raw]) -> None:
         self.name = name
         self.raw = raw
-        # None: empty, not finite, or a text.
+        # None: empty, beyond what has a place, or a text.
         self.numbers = [_finite(one) for one in raw]
 
     def text(self, place: int) -> str:
-        """Return a cell as it is shown."""
+        """Return a cell as a text: equal texts are one group."""
         cell = self.raw[place]
-        return number_text(cell) if isinstance(cell, int | float) else cell or ""
+        # Twelve digits: in six of them two values of a parameter could be one.
+        return f"{cell:.12g}" if isinstance(cell, float) else str(cell) if cell is not None else ""
 
     @property
     def first_text(self) -> str:
@@ -59,7 +61,8 @@ def _is_word(cell: Raw) -> bool:
 
 def _finite(cell: Raw) -> float | None:
     number = comparable(cell) if isinstance(cell, str) else cell
-    if number is None or not math.isfinite(number):
+    # Beyond that, an axis that is widened to round numbers would end at infinity.
+    if number is None or not math.isfinite(number) or abs(number) > LARGEST:
         return None
     return float(number)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from ..errors import UsageError
 from .asked import Asked
-from .cells import Cells
+from .cells import LEAST, Cells
 from .figure import Axis
 
 GROUPS = 8  # groups that colours and shapes tell apart
@@ -68,7 +68,7 @@ def numbers_of(cells: Cells, is_log: bool) -> Value:
 
     def positive(place: int) -> float | None:
         value = numbers[place]
-        return value if value is not None and value > 0 else None
+        return value if value is not None and value >= LEAST else None
 
     return positive
 

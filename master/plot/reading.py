@@ -34,8 +34,12 @@ def read_figure(listing: Listing, asked: Asked, wanted: TaskFilter) -> Figure | 
     conditions that take too long.
     """
     check(asked, listing.names())
-    most = DOTS if asked.form is Form.DOTS else SETS
-    sample = listing.sample(asked.names, wanted, most)
+    is_whole = not wanted.conditions and wanted.among is None
+    draws_all = asked.form is Form.DOTS
+    # How many sets meet a condition is known only when they are read.
+    sample = listing.sample(asked.names, wanted, DOTS if draws_all and is_whole else SETS)
+    if draws_all:
+        sample = sample.thinned(DOTS)
     if not sample.rows:
         return None
     numbers, *columns = zip(*sample.rows, strict=True)

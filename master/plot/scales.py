@@ -12,7 +12,7 @@ from .figure import Axis
 _MARKS = 5  # about as many: more of them would touch each other
 _MOST_CATEGORIES = 12  # labels of texts
 _SLACK = 1 + 1e-9
-_LONGEST = 14  # characters of a label
+_LONGEST = 17  # characters of a label
 
 
 @record
@@ -38,7 +38,7 @@ class Scale:
             self._labels = [(math.log10(one), number_text(one)) for one in values]
         else:
             self._low, self._high, values = _round_numbers(axis.low, axis.high)
-            self._labels = [(one, number_text(one)) for one in values]
+            self._labels = [(one, _label(one, values[1] - values[0])) for one in values]
 
     def place(self, value: float) -> float:
         """Return the place of a value: 0 at the low end, 1 at the high one. Raises ValueError.
@@ -55,6 +55,12 @@ class Scale:
     def marks(self) -> list[Mark]:
         """Return the marks, from low to high."""
         return [Mark(self._between(value), _short(label)) for value, label in self._labels]
+
+
+def _label(value: float, step: float) -> str:
+    """Return a number in as many digits as tell it from the next mark, at least six."""
+    digits = math.ceil(math.log10(abs(value) / step)) + 1 if value else 6
+    return f"{value:.{min(max(digits, 6), 16)}g}"
 
 
 def _short(label: str) -> str:

@@ -27,7 +27,10 @@ from .statistics import OF_RUN
 PATIENCE = 3.0  # seconds that one question may take
 STEPS = 50_000  # steps of SQLite's machine between two looks at the clock
 OWN = ("number", "attempts", "seconds", "host")  # columns of every task
-_GOLDEN, _WHOLE = 2_654_435_761, 2**32  # a selection of sets by their numbers
+# An even selection of sets by their numbers. Not each tenth set: in a grid these might all have one
+# value of a parameter. Multiples of the golden ratio spread evenly, whatever the grid's period is.
+GOLDEN, WHOLE = 2_654_435_761, 2**32
+Cells = tuple[Any, ...]  # the number of a set, and its cells
 _LAST = "coalesce(t.ticket, (SELECT max(id) FROM tickets WHERE task = t.number))"
 # To the store, a task that is out waits: its ticket tells that it runs.
 _OUT = "(SELECT task FROM tickets WHERE state = 'issued')"
@@ -90,8 +93,17 @@ class Sample:
     `share`: the part of all sets that it is; None where it has all of them.
     """
 
-    rows: list[tuple[Any, ...]]
+    rows: list[Cells]
     share: float | None
+
+    def thinned(self, most: int) -> Sample:
+        """Return about `most` of these sets, evenly selected."""
+        if len(self.rows) <= most:
+            return self
+        part = most / len(self.rows)
+        # The other end of the numbers than those by which this one was selected.
+        rows = [row for row in self.rows if (row[0] * GOLDEN) // 64 % WHOLE < part * WHOLE]
+        return Sample(rows, part * (self.share or 1.0))
 
 
 @record
@@ -199,22 +211,22 @@ class Listing:
         where = self._where(wanted, by_ticket=True)
         done = self.reader.counts()[TaskState.DONE]
         if wanted.conditions or wanted.among is not None or done <= most:
-            rows = self._cells(names, where, most + 1)
+            rows = self._cells(names, where, 1.0, most + 1)
             if len(rows) <= most:
                 return Sample(rows, None)
-        # Not each tenth set: in a grid these might all have one value of a parameter. A multiple of
-        # the golden ratio spreads numbers evenly, whatever the period of what they stand for.
         share = most / max(done, most + 1)
-        where.add(f"(t.number * {_GOLDEN}) % {_WHOLE} < ?", int(share * _WHOLE))
-        return Sample(self._cells(names, where, 2 * most), share)
+        return Sample(self._cells(names, where, share, 2 * most), share)
 
-    def _cells(self, names: Sequence[str], where: Where, most: int) -> list[tuple[Any, ...]]:
+    def _cells(self, names: Sequence[str], where: Where, share: float, most: int) -> list[Cells]:
         cells = "".join(f", {self.columns.value(name)}" for name in names)
+        # First, because it costs less than any condition about a parameter.
+        chosen = f"(t.number * {GOLDEN}) % {WHOLE} < ? AND" if share < 1 else ""
         question = f"""
         SELECT t.number{cells} FROM tasks t JOIN tickets k ON k.id = t.ticket
-        WHERE {where.sql} LIMIT ?
+        WHERE {chosen} {where.sql} LIMIT ?
         """
-        return self._ask(question, [*where.values, most])
+        given = [int(share * WHOLE)] if share < 1 else []
+        return self._ask(question, [*given, *where.values, most])
 
     def attempts(
         self, most: int, host: str = "", begin: float = 0.0, end: float = math.inf
