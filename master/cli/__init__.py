@@ -34,9 +34,11 @@
     ls         List all runs of this account on this machine
     man        Pages for man, made of the commands
     output     Standard input, output and error of every command
+    page       Print the address of a run's page; serve that of a run that is over
     pager      Text for a reader: through the pager on a terminal, plain in a pipe
     pages      The documentation that comes with spe
     pause      Hand out nothing new; and the make of `spe resume`
+    plot       Draw a column of the table over another one
     print_options  The options of `spe run` that say what it prints of each set
     ps         Show the processes of all running sets
     report     The end of `spe run`: the table on stdout, the statistics on stderr
@@ -47,7 +49,6 @@
     run        Run what is new of the sweep
     run_options  The options of commands that run something, and what they mean to a run
     same_faults  Faults of hosts for people: one paragraph for all that have the same one
-    selection  The rows and columns that `spe results` is asked for
     show       Show everything about one set
     status     Show how far the sweep is
     steer      Shared by the commands that steer a running sweep

@@ -87,7 +87,7 @@ class Wish:
             "undrawn": "",
         }
         try:
-            made["found"] = listing.find(self._wanted(listing))
+            made["found"] = listing.find(self.filter(listing))
         except UsageError as error:
             return {**made, "fault": error.line}
         if draws:
@@ -100,9 +100,9 @@ class Wish:
     def figure(self, listing: Listing) -> Figure | None:
         """Return what is to be drawn; None where no set has a row. Raises UsageError."""
         self.asked = filled_in(self.asked, listing)
-        return read_figure(listing, self.asked, self._wanted(listing))
+        return read_figure(listing, self.asked, self.filter(listing))
 
-    def _wanted(self, listing: Listing) -> TaskFilter:
+    def filter(self, listing: Listing) -> TaskFilter:
         """Return the wish as the store understands it. Raises UsageError for an unknown column."""
         names = listing.names()
         conditions = parse(self.where, names)

@@ -19,6 +19,7 @@ from aiohttp import web
 from ..errors import UsageError
 from ..model import TaskState
 from ..plot.asked import FORMS
+from ..plot.many import has_plotly
 from ..plot.svg import svg
 from ..results.trees import files_of
 from ..session.run_folder import Folder
@@ -48,7 +49,7 @@ TABS = {
     "log": "Log",
 }
 SCRIPTS = ("hosts.js", "parts.js", "acts.js", "save.js", "page.js")  # the last one calls the others
-STATIC = {"page.css": "text/css", **dict.fromkeys(SCRIPTS, "text/javascript")}
+STATIC = {"page.css": "text/css", **dict.fromkeys((*SCRIPTS, "many.js"), "text/javascript")}
 FOLDER = Path(__file__).parent / "templates"
 
 
@@ -139,6 +140,7 @@ class Views:
             states=list(TaskState),
             forms=FORMS,
             shown=shown,
+            has_plotly=tab == "results" and has_plotly(),
             hosts_known=sorted(self.life.document()["hosts"]),
             took=time.perf_counter() - begun,
         )

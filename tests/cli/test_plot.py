@@ -75,10 +75,10 @@ def test_the_numbers_of_a_plot_are_those_of_the_table(ran: Bench) -> None:
 @pytest.mark.parametrize(
     ("words", "sentences"),
     [
-        (["nothing"], "there is no column nothing There are: number, attempts, seconds, host, x, cfl, rep, energy, note."),
+        (["nothing"], "no column nothing There are: number, attempts, seconds, host, x, cfl, rep, energy, note."),
         (["energy", "--by", "nothing"], "there is no column nothing"),
         (["note"], "note is text, such as 'of 1': what is drawn upwards is a number Choose a column of numbers."),
-        (["energy", "--over", "note", "--log", "x"], "note is text, such as 'of 1': a logarithmic axis is one of numbers"),
+        (["energy", "--over", "note", "--log", "x"], "such as 'of 1': a logarithmic axis is one of numbers"),
         (["energy", "--where", "x > 99"], "no set has a row in the table: there is nothing to draw"),
         (["energy", "--where", "x >"], "--where"),
         (["energy", "--where", "y > 1"], "--where: there is no column 'y'"),
@@ -109,8 +109,8 @@ def test_without_plotext_the_line_that_installs_it_is_named(ran: Bench, tmp_path
 def test_of_a_sweep_that_runs_the_sets_that_are_done_are_drawn_and_that_is_told(bench: Bench) -> None:
     from waiting import wait_until
 
-    bench.write("spe.yaml", "name: t\ncommand: ./work {{ x }}\nparameters: {grid: {x: [1, 2]}}\nhosts: [localhost slots=2]\n"
-                "results: {y: {from: stdout, as: float}}\n")  # fmt: skip
+    sweep = "name: t\ncommand: ./work {{ x }}\nparameters: {grid: {x: [1, 2]}}\nhosts: [localhost slots=2]\n"
+    bench.write("spe.yaml", sweep + "results: {y: {from: stdout, as: float}}\n")
     bench.worker('[ "$1" = 1 ] || while [ ! -e "$GATE" ]; do sleep 0.1; done; echo "$1"\n')
     running = bench.start("run", "-q")
     wait_until(lambda: bench.spe("plot", "y", "-o", "y.csv").code == 0, "one set is done")

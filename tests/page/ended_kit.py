@@ -45,7 +45,8 @@ def make(folder: Path) -> Path:
     (folder / "spe.yaml").write_text(SWEEP, encoding="utf-8")
     (folder / "work").write_text(WORK, encoding="utf-8")
     (folder / "work").chmod(0o755)
-    ended = subprocess.run([sys.executable, "-m", "spe", "run", "-q"], cwd=folder, stdin=subprocess.DEVNULL, timeout=120)
+    command = [sys.executable, "-m", "spe", "run", "-q"]
+    ended = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, timeout=120)
     assert ended.returncode == 1, "four sets fail"
     return folder / "runs" / "over"
 

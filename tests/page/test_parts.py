@@ -207,7 +207,7 @@ def test_the_timeline_has_its_hosts_in_the_order_of_the_table_and_is_cut_where_n
     assert abs(by_host["h9"].width - 2 * by_host["h3"].width) < 0.01, "all pieces have one scale"
     assert max(bar.x + bar.width for bar in drawn.bars) <= drawing.WIDTH + 1e-6
     assert (drawn.first, drawn.last) == (100.0, 90_100.0)
-    assert [moment for _, moment in drawn.moments][0] == 100.0 and drawn.moments[-1] == (drawing.WIDTH, 90_100.0)
+    assert drawn.moments[0] == (0.0, 100.0) and drawn.moments[-1] == (drawing.WIDTH, 90_100.0)
 
 
 def test_the_timeline_of_a_window_has_what_ran_in_it() -> None:

@@ -9,6 +9,7 @@ import re
 import statistics
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from spe.errors import UsageError
@@ -102,7 +103,7 @@ def test_a_histogram_counts_each_set_once_and_stacks_groups() -> None:
     by_range: dict[float, list[tuple[float, float]]] = {}
     for one in drawn.boxes:
         by_range.setdefault(one.x0, []).append((one.y0, one.y1))
-    assert all(pairs[0][0] == 0 and all(a[1] == b[0] for a, b in zip(pairs, pairs[1:], strict=False))
+    assert all(pairs[0][0] == 0 and all(a[1] == b[0] for a, b in pairwise(pairs))
                for pairs in by_range.values()), "one stands on the other"  # fmt: skip
     assert sum(int(row[-1]) for row in rows(drawn)[1:]) == 400
 
