@@ -6,6 +6,7 @@ shows a run from its database alone. What people do here is desk/acts.py's busin
     acting       `POST /act`: acts, with the acting token
     adding       `POST /sets`: `spe run --add` brings sets, with the acting token
     asking       Questions of people about what runs now
+    beside       The plot of another run, beside that of this one
     door         Who may come in, and what every answer tells the browser
     downloads    Files of results: sent to be saved, and images to be shown
     drawing      Small drawings as numbers

@@ -34,6 +34,7 @@ class Wish:
         form = next((one for one in Form if one == query.get("form")), Form.DOTS)
         columns = (query.get("y", ""), query.get("x", ""), query.get("by", ""))
         # What is drawn; the columns that were not named are filled in when the table is read.
+        self.beside = query.get("beside", "")  # another run that is drawn beside this one
         self.asked = Asked(*columns, form, bool(query.get("logx")), bool(query.get("logy")))
         self.offset = whole(query.get("from", "")) // ROWS * ROWS
         self.only = next((state for state in TaskState if state == query.get("state")), None)
@@ -68,7 +69,7 @@ class Wish:
         asked = self.asked
         logs = {"logx": "1" if asked.log_x else "", "logy": "1" if asked.log_y else ""}
         form = "" if asked.form is Form.DOTS else asked.form.value
-        return {"x": asked.x, "y": asked.y, "by": asked.by, "form": form, **logs}
+        return {"x": asked.x, "y": asked.y, "by": asked.by, "form": form, **logs, "beside": self.beside}
 
     def look(self, listing: Listing, draws: bool) -> dict[str, Any]:
         """Return what is found, for the template. `draws`: a plot, too.

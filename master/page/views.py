@@ -20,13 +20,13 @@ from ..errors import UsageError
 from ..model import TaskState
 from ..plot.asked import FORMS
 from ..plot.many import has_plotly
-from ..plot.svg import svg
 from ..results.trees import files_of
 from ..session.run_folder import Folder
 from ..store.listing import Attempt, Listing
 from ..store.reader import Reader
 from ..store.task_details import TaskDetail
 from . import drawing
+from .beside import drawn_beside
 from .downloads import path_of, sent, shown
 from .drawing import Window
 from .formats import FILTERS
@@ -127,7 +127,7 @@ class Views:
         def work(reader: Reader) -> dict[str, Any]:
             found = wish.look(Listing(reader), tab == "results")
             # Here and not in the template: drawing takes a while, and this is a thread.
-            return {**found, "svg": svg(found["plot"]) if found["plot"] else ""}
+            return {**found, **drawn_beside(reader.folder, wish, found["plot"])}
 
         begun = time.perf_counter()
         found = await self.ask(work)

@@ -3,6 +3,7 @@
 The page, `spe plot` and whoever else shows a plot use the same figures and the same SVG.
 
     asked      What is to be drawn: columns, form, logarithmic axes
+    beside     Two figures beside each other, on the same axes
     cells      The columns that are drawn, as numbers or texts
     columns    The columns of a figure: values of an axis, and groups of a colour
     counts     Figures of boxes: histograms, and heat maps of a grid

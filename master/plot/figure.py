@@ -71,10 +71,13 @@ class Figure:
     boxes: list[Box] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)  # labels of the groups of boxes
     remarks: list[str] = field(default_factory=list)
+    scale: tuple[float, float] | None = None  # of the colours, where another figure has the same
 
     @property
     def shades(self) -> tuple[float, float] | None:
         """Return the least and the greatest value that a colour stands for; None without any."""
+        if self.scale is not None:
+            return self.scale
         found = [one.shade for one in self.boxes]
         for series in self.series:
             found += [series.shade, *(point.shade for point in series.points)]

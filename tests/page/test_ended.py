@@ -209,6 +209,33 @@ def test_a_copy_on_a_disk_that_cannot_be_written_is_served_and_left_as_it_is(
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
 
 
+def test_two_runs_stand_side_by_side_on_the_same_axes(folder: Path, tmp_path: Path, page: Any) -> None:
+    runs = tmp_path / "runs"
+    for name in ("over", "other", "without"):
+        shutil.copytree(folder / "runs" / "over", runs / name)
+    with sqlite3.connect(runs / "other" / "sweep.db") as connection:
+        connection.execute("UPDATE outputs SET number = number * 10 WHERE name = 'energy'")
+    connection.close()
+    with sqlite3.connect(runs / "without" / "sweep.db") as connection:
+        connection.execute("UPDATE meta SET value = '[\"picture\"]' WHERE key = 'results'")
+    connection.close()
+    with ended_kit.served(tmp_path, "over") as address:
+        page.goto(at(address, "results", **FORMS[0]))
+        page.locator("select[name=beside]").select_option("other")
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator(".plot svg")).to_have_count(2)
+        this, other = page.locator(".plot svg").all()
+        assert this.locator("text").all_text_contents() == other.locator("text").all_text_contents(), "the same axes"
+        here, there = this.bounding_box(), other.bounding_box()
+        assert here["y"] == there["y"] and here["x"] + here["width"] <= there["x"], "side by side"
+        page.set_viewport_size({"width": 360, "height": 900})
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+        for name, sentence in (("without", "there is no column energy"), ("../over", "")):
+            page.goto(at(address, "results", **FORMS[0], beside=name))
+            expect(page.locator(".plot svg")).to_have_count(1)
+            assert sentence in str(page.locator("main").text_content())
+
+
 def test_what_changes_in_the_database_is_followed(folder: Path, tmp_path: Path, page: Any) -> None:
     shutil.copytree(folder / "runs" / "over", tmp_path / "runs" / "over")
     with ended_kit.served(tmp_path, "over") as address:
