@@ -36,9 +36,11 @@
     man        Pages for man, made of the commands
     notify     Show who is told of a run, or send them a test message
     output     Standard input, output and error of every command
+    page       Print the address of a run's page; serve that of a run that is over
     pager      Text for a reader: through the pager on a terminal, plain in a pipe
     pages      The documentation that comes with spe
     pause      Hand out nothing new; and the make of `spe resume`
+    plot       Draw a column of the table over another one
     print_options  The options of `spe run` that say what it prints of each set
     ps         Show the processes of all running sets
     replay     Run what is in a zip again, and compare each result

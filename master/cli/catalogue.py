@@ -27,6 +27,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Look": {
         "ls": "List all runs of this account on this machine.",
         "status": "Show how far the sweep is, what each host did, and what failed.",
+        "page": "Print the address of a run's page; serve that of a run that is over.",
         "top": "Show a running sweep live.",
         "show": "Show everything about one set.",
         "log": "Print what a set's program wrote.",
@@ -48,6 +49,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Results": {
         "results": "Print the table of results.",
+        "plot": "Draw a column of the table over another one, in the terminal or as an SVG file.",
         "files": "List or copy the files that are kept of a set.",
         "collect": "Collect again from what is stored.",
         "report": "Write one HTML file about a run, to read or to hand in.",

@@ -250,7 +250,7 @@ def _goes_on(words: Sequence[str]) -> bool:
         return True
     if words[:1] == ["log"]:
         return bool(rest & {"-f", "--follow"})
-    return words[:1] in (["top"], ["events"], ["attach"], ["ask"])
+    return words[:1] in (["top"], ["events"], ["attach"], ["ask"], ["page"])
 
 
 def _end_with_stdin() -> None:

@@ -62,7 +62,7 @@ def command(
     with open_reader(file, name) as reader:
         names = None if columns is None else columns.split(",")
         wanted = Selection(reader, Wanted(where, names, sort))
-        _refuse_runs(reader.folder.parent, target, output)
+        refuse_runs(reader.folder.parent, target, output)
         if target is not None:
             from .copied_files import copy, plan_copies
 
@@ -82,7 +82,7 @@ def command(
             write_lines(sys.stdout.buffer, wanted, json_)
 
 
-def _refuse_runs(runs: Path, target: Path | None, output: Path | None) -> None:
+def refuse_runs(runs: Path, target: Path | None, output: Path | None) -> None:
     """Raise UsageError for a place among the files that spe keeps itself: a copy would overwrite one."""
     for path, option in ((target, "--files"), (output, "-o")):
         if path is not None and path.resolve().is_relative_to(runs.resolve()):

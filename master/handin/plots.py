@@ -1,4 +1,4 @@
-"""The drawings of a report: which columns are drawn, and their points. Drawn by page/drawing.py."""
+"""The drawings of a report: which columns are drawn. plot/ makes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 from ..model import Kind, ResultSpec
 from ..page import drawing
-from ..page.drawing import Bar, Plot
+from ..page.drawing import Bar
+from ..plot.asked import Asked
+from ..plot.reading import read_figure
+from ..plot.svg import svg
 from ..record import record
 from ..results.reading.numerals import comparable
 from ..results.table_files import ResultRow
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from ..store.reader import Reader
 
 MOST = 6  # plots of results
-DOTS = 1500
 
 
 @record
@@ -30,8 +32,8 @@ class ResultPlot:
 
     x: str
     y: str
-    plot: Plot
-    is_sample: bool
+    svg: str
+    caption: str
 
 
 @record
@@ -57,14 +59,12 @@ def result_plots(
     notes: list[str] = []
     for one in drawable[:MOST]:
         try:
-            points = Listing(reader).points(x, one.name, TaskFilter(with_row=True), DOTS)
+            figure = read_figure(Listing(reader), Asked(one.name, x), TaskFilter(with_row=True))
         except UsageError as error:
             notes.append(f"{one.name} over {x} is not drawn: {error.what}.")
             continue
-        # A column of the task itself, such as its number, comes as a number.
-        plot = drawing.plot((n, str(first), str(second)) for n, first, second in points)
-        if plot is not None:
-            found.append(ResultPlot(x, one.name, plot, facts.span.rows > len(points)))
+        if figure is not None:
+            found.append(ResultPlot(x, one.name, svg(figure), figure.caption()))
     if len(drawable) > MOST:
         notes.append(f"Of {len(drawable)} results that are numbers, the first {MOST} are drawn.")
     return found, notes

@@ -1,13 +1,20 @@
 """The page for people: a listener of its own on 127.0.0.1 that always needs a token.
 
-This file is its door: who may come in, which path leads where, what every answer tells the browser.
-What people do here is desk/acts.py's business.
+This file is its entrance: which path leads where. `Page` is that of a run that goes on, `EndedPage`
+shows a run from its database alone. What people do here is desk/acts.py's business.
 
     acting       `POST /act`: acts, with the acting token
     adding       `POST /sets`: `spe run --add` brings sets, with the acting token
     asking       Questions of people about what runs now
+    beside       The plot of another run, beside that of this one
+    door         Who may come in, and what every answer tells the browser
+    downloads    Files of results: sent to be saved, and images to be shown
     drawing      Small drawings as numbers
+    ended        A run that is over, as its pages ask about it
     formats      Numbers, times and states as they look on the page
+    life         What pages show of a run beside its database
+    plots        Plots of the page that are saved
+    running      A run that goes on, as its pages ask about it
     stream       The state of a sweep as Server-Sent Events
     table_query  The rows of a table that somebody wants, read from the address of the page
     views        The pages: each handler gathers what its template shows
@@ -15,42 +22,33 @@ What people do here is desk/acts.py's business.
 
 from __future__ import annotations
 
-import hmac
+import secrets
 import time
-from collections.abc import Awaitable, Callable
-from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 
 from ..config.values import Listen
 from ..desk.acts import Acts
-from ..errors import SpeError
 from ..session.run_folder import Folder
 from ..session.session import Secrets, Session
 from ..state.document import Hosts, Picture
-from ..wire.server import Server, admit, answered, short_answer
+from ..wire.server import Server
 from .acting import Acting
 from .adding import Adding
 from .asking import Asking
+from .door import LOOPBACK, Door
+from .ended import Command, Ended
+from .plots import Plots
+from .running import Running
 from .stream import Stream
 from .views import Views
 
-LOOPBACK = "127.0.0.1"
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 NO_TOKEN = (
     "This page needs its token, which is made anew for each run: open the address that `spe run` printed. "
-    "It stands as `page` in runs/<name>/master.json, too.\n"
+    "It stands as `page` in runs/<name>/master.json, too, and `spe page` prints it.\n"
 )
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    # The page shows what programs print. Should that ever pass for markup, the browser still runs
-    # nothing of it.
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-}
+NO_TOKEN_ENDED = "This page needs its token: open the address that `spe page` printed.\n"
 
 
 class Page:
@@ -68,22 +66,20 @@ class Page:
         self.acts = acts
         self.acting = Acting(acts, secrets.act)
         self.adding = Adding(self.acting)
-        self._picture = Picture(name, desk.dispatch, time.time() - desk.clock(), time.time(), fleet)
-        self._stream = Stream(lambda: self._picture.draw(desk.clock()), desk.events)
-        self._views = Views(desk, folder, self._picture)
+        picture = Picture(name, desk.dispatch, time.time() - desk.clock(), time.time(), fleet)
+        life = Running(desk, picture)
+        self._stream = Stream(life.document, desk.events)
+        self._views = Views(life, folder)
         self._server = Server(self._application())
 
     def _application(self) -> web.Application:
         """Return the application with all routes."""
-        app = web.Application(middlewares=[self._guard])
-        for path, handler in self._views.routes().items():
-            app.router.add_get(path, handler)
-        app.router.add_get("/stream", self._stream.serve)
+        door = Door(self.secrets.read, self.secrets.act, NO_TOKEN, self.acting.turned_away)
+        app = door.application()
         app.router.add_post("/act", self.acting.answer)
         app.router.add_post("/sets", self.adding.answer)
         Asking(self.desk).add_to(app.router)
-        app.router.add_route("*", "/{rest:.*}", self._views.nothing_here)
-        app.on_response_prepare.append(_say)
+        _add_pages(app, self._views, self._stream)
         return app
 
     async def start(self, listen: Listen | None, session: Session) -> None:
@@ -106,30 +102,33 @@ class Page:
         self._stream.close()
         await self._server.stop()
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let requests with a token pass. Any other learns nothing, whatever it asks."""
-        given = request.query.get("token", "").encode("utf-8", "replace")
-        # Both are compared in any case: the time must not tell which one a guess was near.
-        may_read = hmac.compare_digest(given, self.secrets.read.encode())
-        may_act = hmac.compare_digest(given, self.secrets.act.encode())
-        if not (may_read or may_act):
-            self.acting.turned_away(request)
-            return web.Response(status=403, text=NO_TOKEN)
-        admit(request)
-        request["may_act"] = may_act
-        return await answered(request, partial(_told, handler))
+
+class EndedPage:
+    """The page of a run that is over, to be read only. Lives as long as `spe page`."""
+
+    def __init__(self, folder: Path, command: Command) -> None:
+        """`command` returns the command line of a set. Raises UsageError where nothing has run."""
+        life = Ended(folder, command)
+        self._token = secrets.token_urlsafe(24)
+        self._stream = Stream(life.document, life.events)
+        app = Door(self._token, "", NO_TOKEN_ENDED).application()
+        _add_pages(app, Views(life, folder), self._stream)
+        self._server = Server(app)
+
+    async def start(self, port: int = 0) -> str:
+        """Listen on 127.0.0.1; return the address. Raises OSError when the port is in use."""
+        await self._server.start(LOOPBACK, port, None)
+        return f"http://{LOOPBACK}:{self._server.port}/?token={self._token}"
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        self._stream.close()
+        await self._server.stop()
 
 
-async def _told(handler: Handler, request: web.Request) -> web.StreamResponse:
-    """Answer an error in one line."""
-    try:
-        return await handler(request)
-    except SpeError as error:
-        return short_answer(400, error.line)
-
-
-async def _say(_: web.Request, response: web.StreamResponse) -> None:
-    """Add the headers that every answer has."""
-    for name, value in HEADERS.items():
-        response.headers[name] = value
+def _add_pages(app: web.Application, views: Views, stream: Stream) -> None:
+    """Add what is there to be read."""
+    for path, handler in {**views.routes(), **Plots(views).routes()}.items():
+        app.router.add_get(path, handler)
+    app.router.add_get("/stream", stream.serve)
+    app.router.add_route("*", "/{rest:.*}", views.nothing_here)

@@ -1,20 +1,21 @@
-"""Computes small drawings as numbers: the bars of a timeline, of a history, and the dots of a plot.
+"""Computes small drawings as numbers: the bars of a timeline and of a history.
 
 The templates make SVG of them; nothing here knows colours. No I/O.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ..record import record
-from ..results.reading.numerals import comparable
 
 WIDTH = 1000.0  # width of every drawing, in its own units
 ROW = 14.0  # height of a slot in the timeline
-HEIGHT = 300.0  # height of a plot
+IDLE = 0.1  # share of the working time from which on a gap is cut
+LEAST_IDLE = 5.0  # seconds of a gap that is cut
+CUT = 24.0  # width of a gap that is cut
+NEAREST = 170.0  # between two marks of time, which may have a date
 
 
 class Lived(Protocol):
@@ -62,22 +63,60 @@ class Tick:
 
 @record
 class Timeline:
-    """The timeline: a row a slot, with bars of attempts."""
+    """The timeline: a row a slot, with bars of attempts.
+
+    `moments`: (place, seconds since 1970) of marks. `cuts`: (place, seconds) of idle gaps that are
+    left out.
+    """
 
     lanes: list[Lane]
     bars: list[Bar]
     height: float
     first: float
     last: float
+    moments: list[tuple[float, float]]
+    cuts: list[tuple[float, float]]
 
 
-def timeline(attempts: Iterable[Lived], slots: Mapping[str, int], now: float) -> Timeline:
-    """Return one row a slot and one bar a task.
+@record
+class Window:
+    """The part of the timeline that is shown, in seconds since 1970."""
+
+    begin: float
+    end: float
+
+    def zoomed(self, factor: float) -> Window:
+        """Return the window around the same middle that is `factor` times as long."""
+        middle, half = (self.begin + self.end) / 2, (self.end - self.begin) / 2 * factor
+        return Window(middle - half, middle + half)
+
+    def moved(self, share: float) -> Window:
+        """Return the window `share` of its length later."""
+        step = (self.end - self.begin) * share
+        return Window(self.begin + step, self.end + step)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Return the window for an address."""
+        return {"begin": f"{self.begin:.3f}", "end": f"{self.end:.3f}"}
+
+
+Placed = dict[str, list[list[tuple[float, float, Lived]]]]
+
+
+def timeline(
+    attempts: Iterable[Lived],
+    slots: Mapping[str, int],
+    now: float,
+    order: Sequence[str] = (),
+    window: Window | None = None,
+) -> Timeline:
+    """Return one row a slot and one bar a task, the hosts in this order, others behind them.
 
     A prefetched task begins when a slot of its host is free, and the store knows only when it was
     handed out. So each attempt is drawn in the slot that was free first, from that moment on.
     """
-    placed: dict[str, list[list[tuple[float, float, Lived]]]] = {}
+    placed: Placed = {}
     free: dict[str, list[float]] = {}
     for one in attempts:
         rows = placed.setdefault(one.host, [[] for _ in range(max(1, slots.get(one.host, 1)))])
@@ -90,16 +129,18 @@ def timeline(attempts: Iterable[Lived], slots: Mapping[str, int], now: float) ->
         else:
             ends[slot] = began + one.seconds
         rows[slot].append((began, ends[slot], one))
-    return _laid(placed, now)
+    known = {host: place for place, host in enumerate(order)}
+    hosts = sorted(placed, key=lambda host: known.get(host, len(known)))
+    return _laid({host: placed[host] for host in hosts}, window, now)
 
 
-def _laid(placed: Mapping[str, list[list[tuple[float, float, Lived]]]], now: float) -> Timeline:
+def _laid(placed: Placed, window: Window | None, now: float) -> Timeline:
     """Return the timeline with its rows laid out, those of one host together."""
-    spans = [span for rows in placed.values() for row in rows for span in row]
-    first = min((began for began, _, _ in spans), default=now)
-    last = max((end for _, end, _ in spans), default=now)
-    last = max(now, last)
-    unit = WIDTH / max(last - first, 1e-6)
+    spans = [
+        (max(began, window.begin), min(end, window.end)) if window else (began, end)
+        for rows in placed.values() for row in rows for began, end, _ in row
+    ]  # fmt: skip
+    clock = _Clock([span for span in spans if span[0] <= span[1]] or [(now, now)])
     lanes: list[Lane] = []
     bars: list[Bar] = []
     y = 0.0
@@ -107,11 +148,69 @@ def _laid(placed: Mapping[str, list[list[tuple[float, float, Lived]]]], now: flo
         for number, row in enumerate(rows):
             lanes.append(Lane(host if number == 0 else "", y))
             for began, end, one in row:
-                width = max(1.0, (end - began) * unit)  # a short task is still seen
-                bars.append(Bar((began - first) * unit, y, width, ROW - 3, one))
+                if window and (end < window.begin or began > window.end):
+                    continue
+                left, right = clock.place(began), clock.place(end)
+                width = max(1.0, right - left)  # a short task is still seen
+                bars.append(Bar(min(left, WIDTH - width), y, width, ROW - 3, one))
             y += ROW
         y += ROW / 2
-    return Timeline(lanes, bars, y, first, last)
+    return Timeline(lanes, bars, y, clock.first, clock.last, clock.marks(), clock.cuts)
+
+
+class _Clock:
+    """The axis of the timeline: moments in drawing units, without long gaps in which nothing ran."""
+
+    def __init__(self, spans: Sequence[tuple[float, float]]) -> None:
+        busy: list[list[float]] = []
+        for began, end in sorted(spans):
+            if busy and began <= busy[-1][1]:
+                busy[-1][1] = max(busy[-1][1], end)
+            else:
+                busy.append([began, end])
+        worked = sum(end - began for began, end in busy)
+        pieces = [busy[0]]
+        for began, end in busy[1:]:
+            if began - pieces[-1][1] > max(worked * IDLE, LEAST_IDLE):
+                pieces.append([began, end])
+            else:
+                pieces[-1][1] = end
+        self.first, self.last = pieces[0][0], pieces[-1][1]
+        shown = max(sum(end - began for began, end in pieces), 1e-6)
+        # At most half of the drawing is for gaps, also where there are a hundred of them.
+        cut = min(CUT, WIDTH / 2 / len(pieces))
+        self._unit = (WIDTH - cut * (len(pieces) - 1)) / shown
+        self._pieces: list[tuple[float, float, float]] = []  # began, end, place
+        self.cuts: list[tuple[float, float]] = []
+        x = 0.0
+        for place, (began, end) in enumerate(pieces):
+            if place:
+                self.cuts.append((x + cut / 2, began - pieces[place - 1][1]))
+                x += cut
+            self._pieces.append((began, end, x))
+            x += (end - began) * self._unit
+
+    def place(self, moment: float) -> float:
+        """Return where a moment is drawn; one in a gap, or outside, at the nearest end."""
+        at = 0.0
+        for began, end, x in self._pieces:
+            if moment < began:
+                return at
+            at = x + (min(moment, end) - began) * self._unit
+        return at
+
+    def marks(self) -> list[tuple[float, float]]:
+        """Return (place, moment) of a few marks: the ends, and those between that touch none."""
+        found = [(0.0, self.first)]
+        for moment in (*(one[0] for one in self._pieces), *self._quarters(), self.last):
+            at = self.place(moment)
+            if all(abs(at - other) >= NEAREST for other, _ in found):
+                found.append((at, moment))
+        return sorted(found)
+
+    def _quarters(self) -> list[float]:
+        longest = max(self._pieces, key=lambda one: one[1] - one[0])
+        return [longest[0] + (longest[1] - longest[0]) * n / 4 for n in (1, 2, 3)]
 
 
 def history(bars: Sequence[int], height: float = 80.0) -> list[Bar]:
@@ -124,77 +223,3 @@ def history(bars: Sequence[int], height: float = 80.0) -> list[Bar]:
         tall = height * count / most
         found.append(Bar(n * step, height - tall, width, tall, count))
     return found
-
-
-@record
-class Plot:
-    """Dots between two axes."""
-
-    dots: list[tuple[float, float, int]]  # x, y, number of the task
-    across: list[Tick]
-    up: list[Tick]
-
-
-def plot(points: Iterable[tuple[int, str, str]]) -> Plot | None:
-    """Return a plot of the points whose both values are numbers; None when there is none."""
-    numbers = []
-    for n, first, second in points:
-        x = _number(first)
-        y = _number(second)
-        if x is not None and y is not None:
-            numbers.append((n, x, y))
-    if not numbers:
-        return None
-    across = _Axis([x for _, x, _ in numbers], WIDTH)
-    up = _Axis([y for _, _, y in numbers], HEIGHT)
-    # SVG counts from the top, people from the bottom.
-    dots = [(across.place(x), HEIGHT - up.place(y), n) for n, x, y in numbers]
-    marks = [Tick(HEIGHT - tick.at, tick.label) for tick in up.ticks()]
-    return Plot(dots, across.ticks(), marks)
-
-
-def _number(text: str | None) -> float | None:
-    """Return a finite number; None for anything else."""
-    number = comparable(text)
-    if number is None or not math.isfinite(number):
-        return None
-    return float(number)
-
-
-class _Axis:
-    """An axis from the least to the greatest value, widened to round numbers."""
-
-    def __init__(self, values: Sequence[float], length: float) -> None:
-        low = min(values)
-        high = max(values)
-        if low == high:  # a single value stands in the middle
-            half = (abs(low) or 1.0) / 2
-            low -= half
-            high += half
-        self.step = _round_step((high - low) / 5)  # about five marks: more would touch each other
-        self.low = math.floor(low / self.step) * self.step
-        self.high = max(math.ceil(high / self.step) * self.step, self.low + self.step)
-        self._length = length
-
-    def place(self, value: float) -> float:
-        """Return the place of a value in drawing units."""
-        return round((value - self.low) / (self.high - self.low) * self._length, 1)
-
-    def ticks(self) -> list[Tick]:
-        """Return a few round numbers with their places."""
-        count = round((self.high - self.low) / self.step)
-        found = []
-        for n in range(count + 1):
-            value = self.low + n * self.step
-            if abs(value) < self.step / 1e6:
-                value = 0.0  # not 1e-17, which is a rounding error
-            found.append(Tick(self.place(value), f"{value:.6g}"))
-        return found
-
-
-def _round_step(raw: float) -> float:
-    """Return the next of 1, 2, 5, 10, … times a power of ten."""
-    power = 1.0
-    if raw > 0:
-        power = 10.0 ** math.floor(math.log10(raw))
-    return float(next(m * power for m in (1, 2, 5, 10, 20) if m * power >= raw * 0.999))

@@ -7,9 +7,11 @@ from typing import Any
 
 from ..errors import UsageError
 from ..model import TaskState
+from ..plot.asked import Asked, Form
+from ..plot.figure import Figure
+from ..plot.reading import filled_in, read_figure
 from ..store.conditions import ColumnCondition, parse
 from ..store.listing import Found, Listing, TaskFilter
-from . import drawing
 
 ROWS = 50  # rows of a table on one page
 MOST = 10**15  # largest number in an address
@@ -29,12 +31,22 @@ class Wish:
         self.where = query.get("where", "")
         self.host = query.get("host", "")
         self.sort = query.get("sort", "") or "number"
-        self.x = query.get("x", "")
-        self.y = query.get("y", "")
+        form = next((one for one in Form if one == query.get("form")), Form.DOTS)
+        columns = (query.get("y", ""), query.get("x", ""), query.get("by", ""))
+        # What is drawn; the columns that were not named are filled in when the table is read.
+        self.beside = query.get("beside", "")  # another run that is drawn beside this one
+        self.asked = Asked(*columns, form, bool(query.get("logx")), bool(query.get("logy")))
         self.offset = whole(query.get("from", "")) // ROWS * ROWS
         self.only = next((state for state in TaskState if state == query.get("state")), None)
         self.begun: Sequence[int] | None = None  # the tasks that have a slot
         self.with_row = False  # only what has a row in the table of results
+
+    @classmethod
+    def of_results(cls, query: Mapping[str, str]) -> Wish:
+        """Return the wish for the table of results, which has no row for what is not done."""
+        made = cls(query)
+        made.with_row = True
+        return made
 
     @property
     def column(self) -> str:
@@ -50,32 +62,48 @@ class Wish:
     def kept(self) -> dict[str, str]:
         """Return all of the wish but the order and the page, for links."""
         state = self.only.value if self.only else ""
-        return {"where": self.where, "host": self.host, "state": state, "x": self.x, "y": self.y}
+        return {"where": self.where, "host": self.host, "state": state, **self.drawn()}
 
-    def look(self, listing: Listing, dots: int) -> dict[str, Any]:
-        """Return what is found, for the template.
+    def drawn(self) -> dict[str, str]:
+        """Return what is drawn, for links."""
+        asked = self.asked
+        logs = {"logx": "1" if asked.log_x else "", "logy": "1" if asked.log_y else ""}
+        form = "" if asked.form is Form.DOTS else asked.form.value
+        return {"x": asked.x, "y": asked.y, "by": asked.by, "form": form, **logs, "beside": self.beside}
+
+    def look(self, listing: Listing, draws: bool) -> dict[str, Any]:
+        """Return what is found, for the template. `draws`: a plot, too.
 
         A wish that cannot be fulfilled comes back as a sentence.
         """
         made: dict[str, Any] = {
             "parameters": listing.parameters,
             "results": listing.results,
+            "columns": listing.names(),
             "rows": ROWS,
             "found": Found([], False),
             "fault": "",
             "total": self._total(listing),
             "plot": None,
+            "undrawn": "",
         }
         try:
-            wanted = self._wanted(listing)
-            made["found"] = listing.find(wanted)
-            if dots and listing.results:
-                made["plot"] = self._plot(listing, wanted, dots)
+            made["found"] = listing.find(self.filter(listing))
         except UsageError as error:
-            made["fault"] = error.line
+            return {**made, "fault": error.line}
+        if draws:
+            try:
+                made["plot"] = self.figure(listing)
+            except UsageError as error:  # the table is there all the same
+                made["undrawn"] = error.line
         return made
 
-    def _wanted(self, listing: Listing) -> TaskFilter:
+    def figure(self, listing: Listing) -> Figure | None:
+        """Return what is to be drawn; None where no set has a row. Raises UsageError."""
+        self.asked = filled_in(self.asked, listing)
+        return read_figure(listing, self.asked, self.filter(listing))
+
+    def filter(self, listing: Listing) -> TaskFilter:
         """Return the wish as the store understands it. Raises UsageError for an unknown column."""
         names = listing.names()
         conditions = parse(self.where, names)
@@ -113,15 +141,3 @@ class Wish:
         if self.only:
             return counts[self.only]
         return sum(counts.values())
-
-    def _plot(self, listing: Listing, wanted: TaskFilter, dots: int) -> drawing.Plot | None:
-        """Return the plot of one column over another.
-
-        The first columns stand for those that were not chosen.
-        """
-        columns = [*listing.parameters, *listing.results]
-        if self.x not in columns:
-            self.x = columns[0]
-        if self.y not in columns:
-            self.y = listing.results[0]
-        return drawing.plot(listing.points(self.x, self.y, wanted, dots))

@@ -6,41 +6,38 @@ Questions to the store run in a thread.
 from __future__ import annotations
 
 import asyncio
-import re
-import shlex
+import math
 import time
 from collections.abc import Awaitable, Callable
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from aiohttp import web
 
-from ..desk.desk import Desk
-from ..errors import SpeError, UsageError
-from ..model import Output, TaskState
+from ..errors import UsageError
+from ..model import TaskState
+from ..plot.asked import FORMS
+from ..plot.many import has_plotly
 from ..results.trees import files_of
-from ..session.run_folder import Folder, real
-from ..state import blockers
-from ..state.document import Picture
-from ..state.why import why
-from ..store.listing import Listing
+from ..session.run_folder import Folder
+from ..store.listing import Attempt, Listing
 from ..store.reader import Reader
-from ..store.statistics import FailureGroup
 from ..store.task_details import TaskDetail
 from . import drawing
+from .beside import drawn_beside
+from .downloads import path_of, sent, shown
+from .drawing import Window
 from .formats import FILTERS
+from .life import Life
 from .table_query import Wish, whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
-REASONS = 10  # reasons of failed sets on the overview
 ATTEMPTS = 1000  # bars of the timeline
-DOTS = 1500  # dots of the plot
 FILES = 100  # files of one result that have a link on the page of its task
 NEXT = 100  # tasks on the page of the next ones
 TABS = {
@@ -51,18 +48,17 @@ TABS = {
     "next": "Next",
     "log": "Log",
 }
-SCRIPTS = ("hosts.js", "parts.js", "acts.js", "page.js")  # the last one calls the others
-STATIC = {"page.css": "text/css", **dict.fromkeys(SCRIPTS, "text/javascript")}
+SCRIPTS = ("hosts.js", "parts.js", "acts.js", "save.js", "page.js")  # the last one calls the others
+STATIC = {"page.css": "text/css", **dict.fromkeys((*SCRIPTS, "many.js"), "text/javascript")}
 FOLDER = Path(__file__).parent / "templates"
 
 
 class Views:
     """The pages of one sweep."""
 
-    def __init__(self, desk: Desk, folder: Folder, picture: Picture) -> None:
-        self.desk = desk
+    def __init__(self, life: Life, folder: Folder) -> None:
+        self.life = life
         self.folder = folder
-        self.picture = picture
 
     def routes(self) -> dict[str, View]:
         """Return the handlers by path."""
@@ -83,152 +79,116 @@ class Views:
 
     async def overview(self, request: web.Request) -> web.StreamResponse:
         """Show how far the sweep is."""
-        history = self.desk.dispatch.tally.history
-        bars = drawing.history(history.until(self.desk.clock()))
-        ago = 0.0
-        if history.bars:
-            ago = time.time() - (history.began + self.picture.epoch)
-        return await self._page(
+        found = await self.life.throughput(self.ask)
+        return await self.page(
             request,
             "",
-            bars=bars,
-            width=history.width,
-            ago=ago,
-            most=max(history.bars, default=0),
-            reasons=await self._reasons(),
+            bars=drawing.history(found.bars),
+            throughput=found,
+            most=max(found.bars, default=0),
+            reasons=await self.life.reasons(self.ask),
         )
-
-    async def _reasons(self) -> list[FailureGroup]:
-        """Return the most frequent reasons of failed sets."""
-        board = self.desk.dispatch.board
-        if not board.in_state[TaskState.FAILED] + board.failed_before:
-            return []
-        found: list[FailureGroup] = await self._ask(lambda reader: reader.failure_groups())
-        return found[:REASONS]
 
     async def hosts(self, request: web.Request) -> web.StreamResponse:
         """Show which host did what, as a timeline."""
         host = request.query.get("host", "")
-        cores = self.desk.dispatch.rules.cores
-        clients = self.desk.dispatch.clients
-        slots = {client.host: max(1, client.slots // cores) for client in clients}
-        attempts = await self._ask(lambda reader: Listing(reader).attempts(ATTEMPTS, host))
-        lanes = drawing.timeline(attempts, slots, time.time())
-        return await self._page(request, "hosts", timeline=lanes, host=host)
+        window = _window(request)
+        begin, end = (window.begin, window.end) if window else (0.0, math.inf)
+
+        def work(reader: Reader) -> list[Attempt]:
+            return Listing(reader).attempts(ATTEMPTS, host, begin, end)
+
+        attempts = await self.ask(work)
+        order = list(self.life.document()["hosts"])
+        lanes = drawing.timeline(attempts, self.life.slots(), time.time(), order, window)
+        return await self.page(
+            request,
+            "hosts",
+            timeline=lanes,
+            host=host,
+            window=window,
+            seen=window or Window(lanes.first, lanes.last),
+            is_all=len(attempts) < ATTEMPTS,
+        )
 
     async def tasks(self, request: web.Request) -> web.StreamResponse:
         """Show the table of tasks."""
         wish = Wish(request.query)
-        wish.begun = sorted({ticket.task for ticket in self.desk.dispatch.handout.begun()})
+        wish.begun = self.life.begun()
         return await self._table(request, "tasks", wish)
 
     async def results(self, request: web.Request) -> web.StreamResponse:
         """Show the table of results, and a plot."""
-        wish = Wish(request.query)
-        wish.with_row = True  # the table of results has no row for what is not done
-        return await self._table(request, "results", wish)
+        return await self._table(request, "results", Wish.of_results(request.query))
 
     async def _table(self, request: web.Request, tab: str, wish: Wish) -> web.StreamResponse:
         """Show a table with what was wished for."""
 
         def work(reader: Reader) -> dict[str, Any]:
-            return wish.look(Listing(reader), DOTS if tab == "results" else 0)
+            found = wish.look(Listing(reader), tab == "results")
+            # Here and not in the template: drawing takes a while, and this is a thread.
+            return {**found, **drawn_beside(reader.folder, wish, found["plot"])}
 
         begun = time.perf_counter()
-        found = await self._ask(work)
-        dispatch = self.desk.dispatch
-        present = {client.host for client in dispatch.clients}
-        return await self._page(
+        found = await self.ask(work)
+        return await self.page(
             request,
             tab,
             status=400 if found["fault"] else 200,
             **found,
             wish=wish,
             states=list(TaskState),
-            hosts_known=sorted(present | dispatch.tally.hosts.keys()),
+            forms=FORMS,
+            shown=shown,
+            has_plotly=tab == "results" and has_plotly(),
+            hosts_known=sorted(self.life.document()["hosts"]),
             took=time.perf_counter() - begun,
         )
 
     async def task(self, request: web.Request) -> web.StreamResponse:
         """Show everything about one task."""
         number = whole(request.match_info["number"])
-        fleet = self.picture.fleet
-        hindered = blockers.of(self.desk.dispatch, fleet.faults if fleet else {})
 
         def work(reader: Reader) -> tuple[TaskDetail, list[str]]:
             found = reader.task(number)
             if found.state is not TaskState.WAITING:
                 return found, []
-            return found, why(reader, found, hindered)
+            return found, self.life.why(reader, found)
 
         try:
-            detail, reasons = await self._ask(work)
+            detail, reasons = await self.ask(work)
         except UsageError as error:
-            return await self._page(request, "missing", status=404, sentence=error.line)
-        command = self._command(detail)
-        live = [t for t in detail.tickets if self.desk.dispatch.board.is_live(t.id)]
-        facts = {"live": live, "reasons": reasons, "files_of": files_of, "most_files": FILES}
-        return await self._page(request, "task", task=detail, **facts, **command)
-
-    def _command(self, task: TaskDetail) -> dict[str, Any]:
-        """Return what a task runs.
-
-        A set that is none of today's was made from another command, which is not known any more.
-        """
-        if not task.in_plan:
-            return {"command": "", "inputs": [], "fault": "it is none of today's sets"}
-        try:
-            work = self.desk.brief.work(task.values)
-        except (SpeError, KeyError) as error:
-            return {"command": "", "inputs": [], "fault": str(error)}
-        inputs = [(one.name, one.size) for one in work.inputs]
-        return {"command": shlex.join(work.words), "inputs": inputs}
+            return await self.page(request, "missing", status=404, sentence=error.line)
+        facts = {"live": self.life.live(detail.tickets), "reasons": reasons}
+        facts |= {"files_of": files_of, "most_files": FILES}
+        return await self.page(request, "task", task=detail, **facts, **self.life.command(detail))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        """Send a result that is a file, to be saved."""
+        """Send a result that is a file: to be saved, or with `show=1` an image to be shown."""
         number = whole(request.match_info["number"])
         name = request.match_info["name"]
         try:
-            detail = await self._ask(lambda reader: reader.task(number))
+            detail = await self.ask(lambda reader: reader.task(number))
         except UsageError as error:
-            return await self._page(request, "missing", status=404, sentence=error.line)
+            return await self.page(request, "missing", status=404, sentence=error.line)
         output = next((o for o in detail.outputs if o.name == name), None)
         # By its place in the list: so no path that a browser sends is ever a path here.
-        path = self._path_of(output, whole(request.match_info.get("index", "0")))
+        path = path_of(self.folder, output, whole(request.match_info.get("index", "0")))
         if path is None:
             sentence = f"task {number} has no file {name}"
-            return await self._page(request, "missing", status=404, sentence=sentence)
-        saved = f"{number}-{path.name}".encode("ascii", "replace").decode()
-        saved = re.sub(r'["\\?]', "_", saved)  # a quote would end the parameter of the header, a backslash change it
-        headers = {
-            "Content-Disposition": f'attachment; filename="{saved}"',
-            "Content-Type": "application/octet-stream",
-        }
-        return web.FileResponse(path, headers=headers)
-
-    def _path_of(self, output: Output | None, index: int) -> Path | None:
-        """Return where a file of a result is; None where it has none, or one outside of the folder."""
-        files = files_of(output) if output else []
-        if not 0 <= index < len(files):
-            return None
-        folder = real(self.folder).resolve()
-        path = (folder / files[index][0]).resolve()
-        if not path.is_relative_to(folder) or not path.is_file():
-            return None
-        return path
+            return await self.page(request, "missing", status=404, sentence=sentence)
+        return sent(number, path, "show" in request.query)
 
     async def next(self, request: web.Request) -> web.StreamResponse:
         """Show the tasks that come next."""
-        dispatch = self.desk.dispatch
-        tasks = [dispatch.board.tasks[number] for number in islice(dispatch.board.waiting, NEXT)]
-        rows = [(task.number, task.values, task.attempts, sorted(task.shunned)) for task in tasks]
-        names = list(tasks[0].values) if tasks else []
-        waiting = self.picture.draw(self.desk.clock())["sweep"]["waiting"]
-        return await self._page(request, "next", next_tasks=rows, names=names, waiting=waiting)
+        rows = self.life.next(NEXT)
+        names = list(rows[0].values) if rows else []
+        waiting = self.life.document()["sweep"]["waiting"]
+        return await self.page(request, "next", next_tasks=rows, names=names, waiting=waiting)
 
     async def log(self, request: web.Request) -> web.StreamResponse:
         """Show what happened, the newest first."""
-        return await self._page(request, "log", notes=self.desk.events.since()[::-1])
+        return await self.page(request, "log", notes=await self.life.notes(self.ask))
 
     async def static(self, request: web.Request) -> web.StreamResponse:
         """Send the style sheet or a script."""
@@ -240,11 +200,11 @@ class Views:
     async def nothing_here(self, request: web.Request) -> web.StreamResponse:
         """Answer any other path."""
         sentence = f"there is nothing at {request.path}"
-        return await self._page(request, "missing", status=404, sentence=sentence)
+        return await self.page(request, "missing", status=404, sentence=sentence)
 
     # -- how a page is made
 
-    async def _ask(self, question: Callable[[Reader], Any]) -> Any:
+    async def ask(self, question: Callable[[Reader], Any]) -> Any:
         """Return the answer of the store to a question.
 
         Runs in a thread: a large table takes seconds.
@@ -271,7 +231,7 @@ class Views:
         templates.filters.update(FILTERS)
         return templates
 
-    async def _page(
+    async def page(
         self, request: web.Request, tab: str, status: int = 200, **values: Any
     ) -> web.Response:
         """Return a page; with `part=1` only its changing part, for a page that is open."""
@@ -283,13 +243,15 @@ class Views:
             return f"/{path}?{urlencode(given)}"
 
         template = self._templates.get_template(f"{tab or 'overview'}.html")
+        tabs = {path: label for path, label in TABS.items() if path != "next" or not self.life.is_over}
         context = template.new_context(
             {
                 "url": url,
                 "tab": tab,
-                "tabs": TABS,
+                "tabs": tabs,
                 "scripts": SCRIPTS,
-                "name": self.picture.name,
+                "name": self.life.name,
+                "is_over": self.life.is_over,
                 "may_act": request["may_act"],
                 "token": token,
                 **values,
@@ -303,3 +265,12 @@ class Views:
         # A table of a thousand rows takes jinja long enough to hold up clients.
         html = await asyncio.to_thread(lambda: "".join(made(context)))
         return web.Response(text=html, content_type="text/html", status=status)
+
+
+def _window(request: web.Request) -> Window | None:
+    """Return the part of the timeline that is asked for; None for all of it."""
+    try:
+        begin, end = float(request.query["begin"]), float(request.query["end"])
+    except (KeyError, ValueError):  # people edit addresses by hand
+        return None
+    return Window(begin, end) if math.isfinite(begin) and math.isfinite(end) and begin < end else None

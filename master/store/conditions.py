@@ -130,6 +130,11 @@ class Columns:
             return schema.output(name, as_number=False)
         return f"k.{name}" if name in _TICKET else f"t.{name}"
 
+    def value(self, name: str) -> str:
+        """Return a column as SQL: as a number where the store has the numbers of it."""
+        own = name not in self.parameters and name not in self.results
+        return self.sql(name) if own or not self._has_numbers(name) else self._number(name)
+
     def order(self, name: str, way: str) -> str:
         """Return SQL that orders by a column: numbers by their value, texts by their letters.
 

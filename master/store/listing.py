@@ -7,6 +7,7 @@ those few. A question that would take too long is given up, and says so.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -14,17 +15,22 @@ from dataclasses import field, replace
 from typing import Any
 
 from ..errors import UsageError
-from ..model import TaskState
+from ..model import Output, TaskState
 from ..record import record
 from ..results.reading.numerals import comparable
 from . import schema
 from .conditions import READ_NUMBER, ColumnCondition, Columns, Where
 from .database import code_of
 from .reader import Reader
+from .statistics import OF_RUN
 
 PATIENCE = 3.0  # seconds that one question may take
 STEPS = 50_000  # steps of SQLite's machine between two looks at the clock
 OWN = ("number", "attempts", "seconds", "host")  # columns of every task
+# An even selection of sets by their numbers. Not each tenth set: in a grid these might all have one
+# value of a parameter. Multiples of the golden ratio spread evenly, whatever the grid's period is.
+GOLDEN, WHOLE = 2_654_435_761, 2**32
+Cells = tuple[Any, ...]  # the number of a set, and its cells
 _LAST = "coalesce(t.ticket, (SELECT max(id) FROM tickets WHERE task = t.number))"
 # To the store, a task that is out waits: its ticket tells that it runs.
 _OUT = "(SELECT task FROM tickets WHERE state = 'issued')"
@@ -69,6 +75,7 @@ class Row:
     host: str = ""
     seconds: float | None = None
     results: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Output] = field(default_factory=dict)  # of the results that are files
 
 
 @record
@@ -77,6 +84,26 @@ class Found:
 
     rows: list[Row]
     more: bool
+
+
+@record
+class Sample:
+    """Cells of sets: a number and the cells of each; of numbers as numbers, of texts as texts.
+
+    `share`: the part of all sets that it is; None where it has all of them.
+    """
+
+    rows: list[Cells]
+    share: float | None
+
+    def thinned(self, most: int) -> Sample:
+        """Return about `most` of these sets, evenly selected."""
+        if len(self.rows) <= most:
+            return self
+        part = most / len(self.rows)
+        # The other end of the numbers than those by which this one was selected.
+        rows = [row for row in self.rows if (row[0] * GOLDEN) // 64 % WHOLE < part * WHOLE]
+        return Sample(rows, part * (self.share or 1.0))
 
 
 @record
@@ -170,41 +197,76 @@ class Listing:
                 host=host or "",
                 seconds=seconds,
                 results={name: output.value for name, output in outputs.get(number, {}).items()},
+                files={name: one for name, one in outputs.get(number, {}).items() if one.file},
             )
         return [found[number] for number in numbers if number in found]
 
     # -- drawings
 
-    def points(self, x: str, y: str, wanted: TaskFilter, most: int) -> list[tuple[int, str, str]]:
-        """Return number, x and y of up to `most` finished tasks.
+    def sample(self, names: Sequence[str], wanted: TaskFilter, most: int) -> Sample:
+        """Return the cells of these columns of the sets that have a row: all, or about `most` of them.
 
-        Of very many it is an even selection, of those that meet conditions the first.
+        Of more sets it is an even selection. Raises UsageError when finding them takes too long.
         """
         where = self._where(wanted, by_ticket=True)
-        step = 1
-        if not wanted.conditions:
-            step = max(1, self.reader.counts()[TaskState.DONE] // most)
-        question = f"""
-        SELECT t.number, {self.columns.sql(x)}, {self.columns.sql(y)}
-        FROM tasks t JOIN tickets k ON k.id = t.ticket
-        WHERE {where.sql} AND t.number % ? = 0 LIMIT ?
-        """
-        return self._ask(question, [*where.values, step, most])
+        done = self.reader.counts()[TaskState.DONE]
+        if wanted.conditions or wanted.among is not None or done <= most:
+            rows = self._cells(names, where, 1.0, most + 1)
+            if len(rows) <= most:
+                return Sample(rows, None)
+        share = most / max(done, most + 1)
+        return Sample(self._cells(names, where, share, 2 * most), share)
 
-    def attempts(self, most: int, host: str = "") -> list[Attempt]:
+    def _cells(self, names: Sequence[str], where: Where, share: float, most: int) -> list[Cells]:
+        cells = "".join(f", {self.columns.value(name)}" for name in names)
+        # First, because it costs less than any condition about a parameter.
+        chosen = f"(t.number * {GOLDEN}) % {WHOLE} < ? AND" if share < 1 else ""
+        question = f"""
+        SELECT t.number{cells} FROM tasks t JOIN tickets k ON k.id = t.ticket
+        WHERE {chosen} {where.sql} LIMIT ?
+        """
+        given = [int(share * WHOLE)] if share < 1 else []
+        return self._ask(question, [*given, *where.values, most])
+
+    def attempts(
+        self, most: int, host: str = "", begin: float = 0.0, end: float = math.inf
+    ) -> list[Attempt]:
         """Return the newest attempts of the last run, the oldest of them first.
 
-        `host`: of this one only.
+        `host`: of this one only. `begin`, `end`: those that were out between these moments.
         """
         where = Where()
         where.add("id > ?", self.reader.tickets_before)
         if host:
             where.add("host = ?", host)
+        if begin > 0 or end < math.inf:
+            where.add("issued <= ? AND (seconds IS NULL OR issued + seconds >= ?)", end, begin)
         question = f"""
         SELECT id, task, host, state, issued, seconds FROM tickets
         WHERE {where.sql} ORDER BY id DESC LIMIT ?
         """
         return [Attempt(*row) for row in self._ask(question, [*where.values, most])][::-1]
+
+    def slots(self) -> dict[str, int]:
+        """Return how many tasks each host could run at once in the last run."""
+        cores = int(self.reader.meta("cores", "1"))
+        query = f"SELECT host, slots FROM clients WHERE {OF_RUN} ORDER BY CAST(id AS INTEGER)"
+        return {host: max(1, slots // cores) for host, slots in self._ask(query, [])}
+
+    def ends(self, bars: int) -> tuple[float, float, list[int]]:
+        """Return when the first and the last attempt of the last run ended, and how many did between.
+
+        The counts are of `bars` equal stretches of time; empty where none has ended.
+        """
+        ended = "FROM tickets WHERE id > ? AND state IN ('accepted', 'failed', 'rejected') AND seconds IS NOT NULL"
+        query = f"SELECT min(issued + seconds), max(issued + seconds) {ended}"
+        ((first, last),) = self._ask(query, [self.reader.tickets_before])
+        if first is None:
+            return 0.0, 0.0, []
+        width = max(last - first, 1e-3) / bars
+        query = f"SELECT min(CAST((issued + seconds - ?) / ? AS INTEGER), ?), count(*) {ended} GROUP BY 1"
+        found = dict(self._ask(query, [first, width, bars - 1, self.reader.tickets_before]))
+        return first, last, [found.get(place, 0) for place in range(bars)]
 
     def _ask(self, question: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Return the answer. Raises UsageError when it takes longer than PATIENCE."""
@@ -242,4 +304,4 @@ def _as_people_see_it(row: Row, begun: set[int]) -> Row:
     return replace(row, state=TaskState.WAITING.value)
 
 
-__all__ = ["OWN", "Attempt", "Found", "Listing", "Row", "TaskFilter"]
+__all__ = ["OWN", "Attempt", "Found", "Listing", "Row", "Sample", "TaskFilter"]

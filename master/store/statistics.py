@@ -16,7 +16,7 @@ from .schema import get_meta
 MOST_REASONS = 20_000  # different reasons that are read: with more of them, the most frequent ones
 FailureGroup = ReasonGroup[FailedRow]
 # Clients of the last run; all, where the database is of before.
-_OF_RUN = """
+OF_RUN = """
 CAST(id AS INTEGER) >
 coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'clients_before'), 0)
 """
@@ -89,7 +89,7 @@ def _hosts(connection: Connection) -> Iterator[HostWork]:
     query = f"""
     SELECT h.host, h.accepted, h.seconds, h.cpu, h.failures, h.lost, c.heard
     FROM hosts h
-    LEFT JOIN (SELECT host, max(heard) AS heard FROM clients WHERE {_OF_RUN} GROUP BY host) c
+    LEFT JOIN (SELECT host, max(heard) AS heard FROM clients WHERE {OF_RUN} GROUP BY host) c
     ON c.host = h.host ORDER BY h.accepted DESC, h.host
     """
     return (HostWork(*row) for row in connection.execute(query))
@@ -101,7 +101,7 @@ def _worked_in_slots(connection: Connection) -> float:
     A client that did not register told of none.
     """
     query = f"""
-    SELECT sum(seconds) FROM hosts WHERE host IN (SELECT host FROM clients WHERE {_OF_RUN})
+    SELECT sum(seconds) FROM hosts WHERE host IN (SELECT host FROM clients WHERE {OF_RUN})
     """
     (found,) = connection.execute(query).fetchone()
     return float(found or 0.0)
@@ -112,7 +112,7 @@ def _slot_seconds(connection: Connection) -> float:
     query = f"""
     SELECT sum(
       max(1, slots / :cores) * CASE WHEN seconds IS NULL THEN max(0, :now - since) ELSE seconds END
-    ) FROM clients WHERE {_OF_RUN}
+    ) FROM clients WHERE {OF_RUN}
     """
     given = {"now": time.time(), "cores": int(get_meta(connection, "cores", "1"))}
     (found,) = connection.execute(query, given).fetchone()

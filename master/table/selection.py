@@ -121,9 +121,9 @@ class Selection:
         """Yield the rows that are wanted, in their order. Raises UsageError before the first one."""
         if self.is_whole:
             return self._reader.rows()
-        return self._of(self._numbers())
+        return self._of(self.numbers())
 
-    def _numbers(self) -> Sequence[int]:
+    def numbers(self) -> Sequence[int]:
         """Return the sets that are wanted, in their order."""
         numbers = array("q")
         places = [(name, self._all.index(name)) for name in self.deciding]

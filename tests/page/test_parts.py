@@ -196,15 +196,48 @@ def test_the_timeline_has_a_row_for_each_slot_and_nothing_overlaps() -> None:
     assert (third.x, third.width) == (300.0, 400.0), "it waited at its host until a slot was free"
 
 
-def test_a_plot_has_round_marks_and_leaves_out_what_is_no_number() -> None:
-    drawn = drawing.plot([(1, "0", "1.0"), (2, "10", "3.0"), (3, "five", "2"), (4, "5", "nan"), (5, "5", "2")])
-    assert drawn
-    assert [number for _, _, number in drawn.dots] == [1, 2, 5]
-    assert [tick.label for tick in drawn.across] == ["0", "2", "4", "6", "8", "10"]
-    assert drawn.dots[0][:2] == (0.0, drawing.HEIGHT) and drawn.dots[1][:2] == (drawing.WIDTH, 0.0)
-    assert drawing.plot([(1, "a", "b")]) is None
-    single = drawing.plot([(1, "7", "7")])
-    assert single and 0 < single.dots[0][0] < drawing.WIDTH
+def test_the_timeline_has_its_hosts_in_the_order_of_the_table_and_is_cut_where_nothing_ran() -> None:
+    attempts = [Lived("h3", 100.0, 50.0), Lived("h1", 160.0, 40.0), Lived("h9", 90_000.0, 100.0)]
+    drawn = drawing.timeline(attempts, {}, 1e6, order=["h1", "h2", "h3"])
+    assert [lane.label for lane in drawn.lanes] == ["h1", "h3", "h9"]
+    ((at, idle),) = drawn.cuts
+    assert idle == 90_000 - 200, "the ten seconds between the first two are shown"
+    by_host = {bar.of.host: bar for bar in drawn.bars}  # type: ignore[attr-defined]
+    assert by_host["h1"].x + by_host["h1"].width < at < by_host["h9"].x
+    assert abs(by_host["h9"].width - 2 * by_host["h3"].width) < 0.01, "all pieces have one scale"
+    assert max(bar.x + bar.width for bar in drawn.bars) <= drawing.WIDTH + 1e-6
+    assert (drawn.first, drawn.last) == (100.0, 90_100.0)
+    assert drawn.moments[0] == (0.0, 100.0) and drawn.moments[-1] == (drawing.WIDTH, 90_100.0)
+
+
+def test_the_timeline_of_a_window_has_what_ran_in_it() -> None:
+    attempts = [Lived("h", 10.0 * n, 9.0) for n in range(100)]
+    window = drawing.Window(200.0, 300.0)
+    drawn = drawing.timeline(attempts, {"h": 1}, 1e6, window=window)
+    assert [bar.of.issued for bar in drawn.bars] == [10.0 * n for n in range(20, 31)]  # type: ignore[attr-defined]
+    assert window.zoomed(0.5).words == {"begin": "225.000", "end": "275.000"}
+    assert window.moved(-0.5) == drawing.Window(150.0, 250.0)
+    empty = drawing.timeline([], {}, 50.0, window=window)
+    assert empty.bars == [] and empty.lanes == []
+
+
+def test_attempts_of_a_window_and_the_ends_of_a_run_are_counted(tables: Listing) -> None:
+    found = tables.attempts(1000, begin=1050.0, end=1060.0)
+    assert found and all(one.issued <= 1060 and one.issued + (one.seconds or 0) >= 1050 for one in found)
+    assert len(found) == sum(1000 + n <= 1060 and 1000 + n + n * 7 % 200 / 10 >= 1050 for n in range(1, 201))
+    first, last, bars = tables.ends(10)
+    ends = [1000 + n + n * 7 % 200 / 10 for n in range(1, 201)]
+    assert (first, last) == (min(ends), max(ends)) and len(bars) == 10 and sum(bars) == 200
+
+
+def test_a_selection_of_very_many_sets_is_even_whatever_the_period_of_the_grid_is(tables: Listing) -> None:
+    wanted = TaskFilter(with_row=True)
+    assert len(tables.sample(["x"], wanted, 1000).rows) == 180
+    some = tables.sample(["x", "energy"], wanted, 60)
+    assert some.share == 60 / 180 and 45 <= len(some.rows) <= 80
+    assert len({number % 10 for number, *_ in some.rows}) == 9, "each value of what has a period of ten"
+    thin = some.thinned(20)
+    assert 10 <= len(thin.rows) <= 35 and thin.share is not None and thin.share < some.share
 
 
 def test_numbers_look_as_people_say_them() -> None:

@@ -75,7 +75,7 @@ const words = {
     s.waits_for || (s.waiting ? "a free slot" : ""),
     s.back_offs ? `${s.back_offs.sets} for the next attempt (the first at ${clock(s.back_offs.first)})` : "",
   ].filter(Boolean).join("; ") || "–",
-  left: (s) => (s.left ? `in ${span(s.left[0])} to ${span(s.left[1])}` : s.waiting + s.running ? "not known yet" : "–"),
+  left: (s) => (s.paused ? "not while it is paused" : s.left ? `in ${span(s.left[0])} to ${span(s.left[1])}` : s.waiting + s.running ? "not known yet" : "–"),
   rate: (s) => rate(s.rate),
   efficiency: (s) => (s.efficiency === undefined ? "–" : share(s.efficiency)),
   began: (s) => clock(s.began),

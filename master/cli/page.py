@@ -1,0 +1,143 @@
+"""`spe page`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import UsageError
+from .common import folder_of, sweep_file, sweep_name, tell, volume
+from .completion import names_of_sweeps
+from .elsewhere import anywhere
+
+if TYPE_CHECKING:
+    from ..session.living import Living
+    from ..store.task_details import TaskDetail
+
+LAST_PORT = 65_535
+
+
+@click.command()
+@click.argument("run", required=False, metavar="[RUN]", shell_complete=names_of_sweeps)
+@click.option("--act", is_flag=True, help="With the right to act: pause, stop, retry, cancel, add hosts.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, LAST_PORT),
+    default=0,
+    help="Serve a run that is over on this port; a free one without it.",
+)
+@sweep_file
+@sweep_name
+@volume
+@anywhere
+def command(
+    run: str | None, act: bool, port: int, file: Path, name: str | None, quiet: bool, verbose: int
+) -> None:
+    """Print the address of a run's page. A run that is over is served until Ctrl-C, to be read only.
+
+    RUN is a folder below runs/, or the path of one. While the sweep runs, its own master serves the
+    page, and this command ends at once.
+
+    \b
+    Example: spe page
+    Example: spe page --act
+    Example: spe page ../other/runs/pi
+    """
+    from ..session.living import living
+
+    folder = _folder(run, file, name)
+    found = living(folder)
+    if found:
+        _show(_address(folder, found, act), quiet)
+        return
+    if act:
+        from ..session.detached import nothing_runs
+
+        todo = "`spe page` shows what is stored; `spe run` and `spe retry` go on with it."
+        raise nothing_runs(folder, todo)
+    _serve(folder, port, quiet)
+
+
+def _folder(run: str | None, file: Path, name: str | None) -> Path:
+    """Return the folder of the run that is meant. Raises UsageError where there is none."""
+    if run is None:
+        return folder_of(file, name)
+    runs = file.parent / "runs"
+    for folder in (runs / run, Path(run)):
+        if (folder / "sweep.db").exists():
+            return folder
+    known = sorted(path.parent.name for path in runs.glob("*/sweep.db"))
+    todo = f"There are: {', '.join(known)}." if known else "`spe ls` lists all runs of this machine."
+    raise UsageError(f"there is no run {run}", where=f"{runs}/", todo=todo)
+
+
+def _address(folder: Path, run: Living, act: bool) -> str:
+    """Return the address of the page that the master of this run serves."""
+    if not act:
+        return run.page
+    from ..session.calling import find
+
+    page = run.page.partition("?")[0]
+    return f"{page}?token={find(folder).acting_token()}"
+
+
+def _show(address: str, quiet: bool) -> None:
+    """Print the address, and for a person who is logged in over SSH how to reach it."""
+    from ..session.forwarding import forwarding
+
+    click.echo(address)
+    line = forwarding(address)
+    if line and not quiet:
+        click.echo(line, err=True)
+
+
+def _serve(folder: Path, port: int, quiet: bool) -> None:
+    """Serve the page of a run from its database until Ctrl-C."""
+    import asyncio
+
+    from ..session.runners import who_runs
+
+    runner = who_runs(folder)
+    if runner:
+        tell(f"{runner.words} runs it, and its page cannot be asked from here: this one shows what is stored")
+    asyncio.run(_serve_until_told(folder, port, quiet))
+
+
+async def _serve_until_told(folder: Path, port: int, quiet: bool) -> None:
+    import asyncio
+    import signal
+
+    from ..disk_errors import reason
+    from ..page import EndedPage
+
+    page = EndedPage(folder, _command_line)
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    try:
+        address = await page.start(port)
+    except OSError as error:
+        what = f"port {port} cannot be used: {reason(error)}"
+        raise UsageError(what, todo="Name another one, or leave --port out for a free one.") from error
+    _show(address, quiet)
+    if not quiet:
+        click.echo("  Ctrl-C ends it; it can only be read", err=True)
+    await told.wait()
+    await page.stop()
+
+
+def _command_line(task: TaskDetail) -> str:
+    """Return the command line of a set. Raises UsageError where it is not known."""
+    from ..earlier.kept_command import filled
+
+    if not task.command:
+        raise UsageError("the command was not recorded")
+    try:
+        words, _ = filled(task.command, task.values)
+    except KeyError as error:
+        raise UsageError(f"the command cannot be filled in: {error}") from error
+    return shlex.join(words)

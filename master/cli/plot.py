@@ -1,0 +1,149 @@
+"""`spe plot`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import UsageError
+from .common import open_reader, sweep_file, sweep_name, tell, volume
+from .elsewhere import anywhere
+from .output import plain_option
+
+if TYPE_CHECKING:
+    from ..plot.figure import Figure
+    from ..store.listing import TaskFilter
+    from ..store.reader import Reader
+
+HEIGHT = 24  # lines of the picture at most, so that the command above it stays in sight
+
+
+@click.command()
+@click.argument("y", required=False, metavar="[COLUMN]")
+@click.option("--over", "x", metavar="NAME", help="The column across; the first parameter without it.")
+@click.option("--by", metavar="NAME", help="The column that gives the colour, or the lines.")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["dots", "lines", "histogram", "heat"]),
+    default="dots",
+    show_default=True,
+    help="A dot for each set, lines of means, how often which value, or a heat map.",
+)
+@click.option(
+    "--log", type=click.Choice(["x", "y", "xy"]), default=None, help="Logarithmic axes: across, upwards, both."
+)
+@click.option("--where", metavar="CONDITION", help="Only rows for which it is true: 'x > 1'.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the plot to this file, .svg, or the numbers that are drawn, .csv.",
+)
+@plain_option
+@sweep_file
+@sweep_name
+@volume
+@anywhere
+def command(
+    y: str | None,
+    x: str | None,
+    by: str | None,
+    form: str,
+    log: str | None,
+    where: str | None,
+    output: Path | None,
+    file: Path,
+    name: str | None,
+    quiet: bool,
+    verbose: int,
+) -> None:
+    """Draw a column of the table of results over another one, in the terminal or as an SVG file.
+
+    \b
+    Example: spe plot energy --over x --by cfl
+    Example: spe plot energy --over x --by cfl --as lines --log xy -o energy.svg
+    Example: spe plot cfl --over x --by energy --as heat
+    """
+    from ..plot.asked import Asked, Form
+    from ..plot.reading import filled_in, read_figure
+    from ..store.listing import Listing
+
+    _check_output(output)
+    with open_reader(file, name) as reader:
+        if output is not None:
+            from .results import refuse_runs
+
+            refuse_runs(reader.folder.parent, None, output)
+        listing = Listing(reader)
+        logs = log or ""
+        asked = Asked(y or "", x or "", by or "", Form(form), "x" in logs, "y" in logs)
+        found = read_figure(listing, filled_in(asked, listing), _wanted(reader, where))
+        _tell_running(reader)
+    if found is None:
+        todo = "Take another condition." if where else "`spe status` shows how far the sweep is."
+        raise UsageError("no set has a row in the table: there is nothing to draw", todo=todo)
+    if output is not None:
+        _write(found, output)
+    else:
+        _show(found)
+
+
+def _check_output(output: Path | None) -> None:
+    """Raise UsageError for a kind of file that is not written."""
+    if output is not None and output.suffix.lower() not in (".svg", ".csv"):
+        todo = "The page (`spe page`) saves plots as PNG, and rsvg-convert or Inkscape make PNG and PDF of an SVG file."
+        raise UsageError("a plot is written as .svg, or its numbers as .csv", where=str(output), todo=todo)
+
+
+def _wanted(reader: Reader, where: str | None) -> TaskFilter:
+    """Return which sets are drawn. Raises UsageError for what is no condition."""
+    from ..store.listing import TaskFilter
+
+    if where is None:
+        return TaskFilter(with_row=True)
+    from ..table.selection import Selection, Wanted
+
+    return TaskFilter(with_row=True, among=Selection(reader, Wanted(where)).numbers())
+
+
+def _tell_running(reader: Reader) -> None:
+    from ..session.runners import who_runs
+
+    if who_runs(reader.folder):
+        tell("the sweep is still running: the plot has the sets that are done by now")
+
+
+def _write(figure: Figure, output: Path) -> None:
+    from ..disk_errors import reason
+
+    if output.suffix.lower() == ".csv":
+        from ..plot.csv_lines import csv_lines
+
+        data = b"".join(csv_lines(figure))
+    else:
+        from ..plot.svg import svg
+
+        data = svg(figure, saved=True).encode() + b"\n"
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        what = f"it cannot be written: {reason(error)}"
+        raise UsageError(what, where=str(output), todo="Name another file with -o.") from error
+
+
+def _show(figure: Figure) -> None:
+    import os
+
+    from ..plot.terminal import text
+    from .output import is_live
+
+    size = shutil.get_terminal_size()
+    with_colours = is_live(sys.stdout) and not os.environ.get("NO_COLOR")
+    # One column less: what fills the last one is wrapped by some terminals.
+    click.echo(text(figure, size.columns - 1, min(HEIGHT, size.lines - 3), with_colours))
+    click.echo(figure.caption(with_band=False))

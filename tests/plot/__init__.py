@@ -1,0 +1,1 @@
+"""Plots of the table: what is drawn, computed without a browser."""
