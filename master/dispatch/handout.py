@@ -11,6 +11,7 @@ from . import scheduler
 from .black_holes import BlackHoleGuard
 from .board import Board
 from .changes import UNBEGUN, TicketIssued
+from .durations.longest_first import SHORT, LongestFirst
 from .pacing.alike import AlikeFailures
 from .pacing.limits import Limits
 from .rules import OneEach, Rules
@@ -32,6 +33,7 @@ class Handout:
         self.alike = AlikeFailures(rules.stop_alike)
         self.loaded: set[str] = set()  # hosts that others use so much that they get nothing
         self.walls: deque[float] = deque(maxlen=501)  # seconds of accepted attempts
+        self.longest_first = LongestFirst(rules.longest_first)
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
         self._has_copied = False
         self._told_given_back: set[str] = set()  # sentences about attempts that do not count, one a host and reason
@@ -284,6 +286,24 @@ class Handout:
             self._board.notes.append(Note(text, "copies"))
 
     # -- how long attempts take
+
+    def note_accepted(self, now: float, task: Task, ticket: Ticket, wall: float) -> None:
+        """Learn from an accepted attempt how long sets take."""
+        self.walls.append(wall)
+        self.longest_first.samples.note(task.values, ticket.host, wall, now - ticket.issued - wall)
+
+    def order_waiting(self, now: float) -> None:
+        """Let the sets that are expected to take longest begin first, where that pays."""
+        board, order = self._board, self.longest_first
+        if self.one_each or not order.is_on or order.samples.mean < SHORT:
+            return
+        busy = [(board.tasks[ticket.task], now - ticket.issued) for ticket in self.begun()]
+        order.sort(now, board.waiting, board.tasks, busy, self.slots())
+
+    def slots(self) -> int:
+        """Return how many tasks run at a time when enough of them wait."""
+        slots = sum(map(self._board.occupancy.slots, self._clients.present()))
+        return slots if self.limits.most is None else min(slots, self.limits.most)
 
     def median(self) -> float:
         """Return the median seconds of accepted attempts; 0 while fewer than five are known."""
