@@ -295,7 +295,7 @@ class Handout:
     def order_waiting(self, now: float) -> None:
         """Let the sets that are expected to take longest begin first, where that pays."""
         board, order = self._board, self.longest_first
-        if self.one_each or not order.is_on or order.samples.mean < SHORT:
+        if self.one_each or order.samples.mean < SHORT:
             return
         busy = [(board.tasks[ticket.task], now - ticket.issued) for ticket in self.begun()]
         order.sort(now, board.waiting, board.tasks, busy, self.slots())

@@ -17,6 +17,7 @@ from spe.model import Output, Task, Usage
 
 OUT = (Output("x", "1"),)
 TICK = 1.0  # seconds, as in a real run
+START = 1000.0  # on the clock of the dispatch, where 0 means an unknown time
 
 
 @dataclass
@@ -39,7 +40,7 @@ def makespan(sweep: Sweep, longest_first: bool, look: Look | None = None) -> flo
     dispatch.board.more = False
     dispatch.board.total = len(sweep.values)
     clients = [
-        (dispatch.register(0.0, f"h{place}", "linux-x86_64", slots, True), slots, speed)
+        (dispatch.register(START, f"h{place}", "linux-x86_64", slots, True), slots, speed)
         for place, (slots, speed) in enumerate(sweep.hosts)
     ]
     ends: list[tuple[float, int, int, float]] = []  # moment, ticket, client, seconds
@@ -47,12 +48,12 @@ def makespan(sweep: Sweep, longest_first: bool, look: Look | None = None) -> flo
     def hand_out(now: float, which: int, count: int) -> None:
         client, _, speed = clients[which]
         for ticket in dispatch.handout.take(now, client.id, count):
-            seconds = sweep.lengths[ticket.task - 1] * speed * sweep.drift(now)
+            seconds = sweep.lengths[ticket.task - 1] * speed * sweep.drift(now - START)
             heapq.heappush(ends, (now + seconds, ticket.id, which, seconds))
 
     for which, (_, slots, _) in enumerate(clients):
-        hand_out(0.0, which, slots)
-    now, ticked, ended = 0.0, 0.0, 0
+        hand_out(START, which, slots)
+    now, ticked, ended = START, START, 0
     while ends:
         now, ticket, which, seconds = heapq.heappop(ends)
         if now >= ticked + TICK:
@@ -63,9 +64,9 @@ def makespan(sweep: Sweep, longest_first: bool, look: Look | None = None) -> flo
         hand_out(now, which, 1)
         ended += 1
         if look:
-            look(now, dispatch, ended)
+            look(now - START, dispatch, ended)
     assert dispatch.board.over, "each set has run"
-    return now
+    return now - START
 
 
 # -- lengths of many kinds

@@ -19,6 +19,7 @@ SHORT = 0.2  # seconds: sets that are shorter in the mean keep their order, whic
 GROWTH = 1.3  # samples must have become so many times as many before a new model is learned
 LEARN_PAUSE = 2.0  # seconds between two models, at least
 SORT_PAUSE = 5.0  # seconds between two orders of one model, at least
+EXPLAINED = 0.7  # share of the variance that the parameters must explain: with less, luck decides which order wins
 ALIKE = 0.05  # logarithm: sets whose forecasts differ by less keep their order
 LEAST_SPREAD = 0.1  # standard deviation of the forecasts' logarithms; equal sets need no order
 FEW = 12  # waiting sets a slot: with fewer, both orders are played through; with more, their ends hardly differ
@@ -71,14 +72,14 @@ class LongestFirst:
 
         `busy`: tasks that have a slot, each with the seconds since then; `slots`: of all clients.
         """
+        is_new = self.learn(now)
         if not self.is_on:
             return
-        is_new = self.learn(now)
         if not is_new and not (self.orders and self._is_unsorted(now, waiting)):
             return
         self.forget(waiting)
         model = self.model
-        if model is None or not model.is_useful or not slots or len(waiting) < 2:
+        if model is None or not model.is_useful or model.explained < EXPLAINED or not slots or len(waiting) < 2:
             self.orders = False
             return
         chosen = list(waiting)[:ORDERED]

@@ -24,9 +24,9 @@ FOLDS = 6
 ALL_FOLDS = 12  # up to so many samples, each is left out in turn
 
 # A model is believed when its forecasts of left-out samples explain this share of the variance, and a correlation
-# like theirs would come by chance less often than once in 2,000 times (3.5 standard deviations).
-EXPLAINED = 0.3
-SURE = 3.5
+# like theirs would come by chance less often than once in 100,000 times (4.5 standard deviations).
+EXPLAINED = 0.4
+SURE = 4.5
 
 
 class Table:
@@ -125,8 +125,10 @@ class Model:
         self.sureness = 0.0  # standard deviations from a correlation by chance
         self.widening = 1.0  # error on left-out samples, as a multiple of that on the samples of the fit
         forecast, plain = _left_out(table, rows)
-        self._judge(table, forecast, plain)
-        fit = Fit(table, rows, table.shapes if self.is_useful else ())
+        fit = Fit(table, rows, table.shapes)
+        self._judge(table, fit, forecast, plain)
+        if not self.is_useful:
+            fit = Fit(table, rows, ())
         outside = sum((log - sum(pair)) ** 2 for log, pair in zip(table.logs, forecast, strict=True))
         if not self.is_useful:
             outside = sum((log - one) ** 2 for log, one in zip(table.logs, plain, strict=True))
@@ -139,14 +141,16 @@ class Model:
         ]
 
     def _judge(
-        self, table: Table, forecast: Sequence[tuple[float, float]], plain: Sequence[float]
+        self, table: Table, fit: Fit, forecast: Sequence[tuple[float, float]], plain: Sequence[float]
     ) -> None:
         left = [log - one for log, one in zip(table.logs, plain, strict=True)]
         whole = sum(map(mul, left, left))
         error = sum((log - sum(pair)) ** 2 for log, pair in zip(table.logs, forecast, strict=True))
         if whole > 0:
             self.explained = 1.0 - error / whole
-        self.sureness = _sureness([pair[1] for pair in forecast], left)
+        # Each value that was free in the fit makes a good correlation by chance more likely.
+        free = sum(effect.freedom for effect in fit.effects)
+        self.sureness = _sureness([pair[1] for pair in forecast], left, free)
 
     @property
     def is_useful(self) -> bool:
@@ -183,10 +187,10 @@ def _error(squares: float, count: int, freedom: float) -> float:
     return squares * count / (left * left) if left > 0.5 else math.inf
 
 
-def _sureness(one: Sequence[float], other: Sequence[float]) -> float:
+def _sureness(one: Sequence[float], other: Sequence[float], free: float) -> float:
     """Return how many standard deviations a correlation is away from chance, by Fisher's transformation."""
     count = len(one)
-    if count < FEWEST:
+    if count - 2.0 - free <= 0:
         return 0.0
     mean_one, mean_other = math.fsum(one) / count, math.fsum(other) / count
     a, b = [x - mean_one for x in one], [x - mean_other for x in other]
@@ -194,4 +198,4 @@ def _sureness(one: Sequence[float], other: Sequence[float]) -> float:
     if size <= 0:
         return 0.0
     correlation = min(1.0 - 1e-12, sum(map(mul, a, b)) / size)
-    return math.atanh(correlation) * math.sqrt(count - 3) if correlation > 0 else 0.0
+    return math.atanh(correlation) * math.sqrt(count - 2.0 - free) if correlation > 0 else 0.0
