@@ -224,7 +224,10 @@ class Views:
         rows = [(task.number, task.values, task.attempts, sorted(task.shunned)) for task in tasks]
         names = list(tasks[0].values) if tasks else []
         waiting = self.picture.draw(self.desk.clock())["sweep"]["waiting"]
-        return await self._page(request, "next", next_tasks=rows, names=names, waiting=waiting)
+        longest_first = dispatch.handout.longest_first.orders
+        return await self._page(
+            request, "next", next_tasks=rows, names=names, waiting=waiting, longest_first=longest_first
+        )
 
     async def log(self, request: web.Request) -> web.StreamResponse:
         """Show what happened, the newest first."""

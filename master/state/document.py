@@ -100,6 +100,7 @@ class Picture:
             "slots": slots,
             "began": round(self.began, 2),
             "paused": dispatch.steering.paused,
+            "order": "longest" if dispatch.handout.longest_first.orders else "given",
         }
         if paused := self._paused_sets(out):
             sweep["paused_sets"] = paused

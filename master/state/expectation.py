@@ -17,6 +17,7 @@ SHARE = 100  # a forecast is followed by a pause of so many times the seconds th
 MOST_PAUSE = 10.0  # seconds
 QUICK = 2.0  # seconds: of shorter sets much time goes by between the programs, and the rate of ends tells it
 ENOUGH = 10  # ends a slot in the recent window, for its rate to be known
+DOUBT = 1.5  # the long sets are often beyond those that have ended, where effects are less sure
 IDLE = 1.25  # slots are known to idle when a set takes so many times its own seconds of one
 
 
@@ -105,6 +106,7 @@ class Expectation:
         model = order.model
         if model is None or not model.is_useful:
             return
+        outlook.freedom, outlook.doubt = model.freedom, DOUBT / model.sureness
         waiting = islice(board.waiting, outlook.waiting)
         outlook.queue = [order.of(board.tasks[number]) for number in waiting]
         # Where long ones go first, those that have ended are long, and those that are here short.

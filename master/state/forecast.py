@@ -18,11 +18,14 @@ from heapq import heapify, heapreplace
 from itertools import accumulate
 
 FEWEST = 3  # ends before anything is foretold
+PER_RUNNING = 1.5  # ends for each set that runs, before sets of different lengths are foretold
+EQUAL = 0.1  # spread of lengths that are taken as equal
 SHARE = 0.9  # of the sweeps end within the range
 STEPS = 12_000  # sets that are played through, over all draws: some 15 milliseconds
 LEAST_DRAWS, MOST_DRAWS = 16, 80
 LAST = 4  # sets a slot that are played through one by one; those before them are one sum
 MOST_SINGLE = 400
+TAIL = 0.45  # standard deviations from the longest set that ended to a longer one, on average
 CLOCK = 0.02  # share of the middle by which the range is wider on each side: starts and reports vary
 
 
@@ -38,6 +41,8 @@ class Outlook:
     waiting: int = 0
     queue: Sequence[float] = ()  # of the waiting sets that are known, in order: logarithm of the factor on a usual set
     usual: float = 1.0  # mean factor of those that are not known
+    freedom: float = 0.0  # values that were free in the fit of the forecast
+    doubt: float = 0.0  # standard error of the parameters' effects, as a share of them
     delay: float = 0.0  # seconds on top of each set: its start, its report
     waste: float = 1.0  # seconds of all attempts, failed ones too, as a multiple of those that count
     slack: float = 1.0  # seconds of a slot that a set takes, as a multiple of its own
@@ -68,6 +73,8 @@ def left(outlook: Outlook) -> tuple[float, float] | None:
     speeds = outlook.speeds()
     if len(outlook.errors) < FEWEST or not (outlook.running or (outlook.waiting and speeds)):
         return None
+    if not _is_enough(outlook):
+        return None
     ends = sorted(_Draws(outlook).draw())
     low, high = _quantile(ends, (1 - SHARE) / 2), _quantile(ends, (1 + SHARE) / 2)
     width = CLOCK * (low + high) / 2
@@ -79,6 +86,15 @@ def left(outlook: Outlook) -> tuple[float, float] | None:
     return _rounded(low), _rounded(high)
 
 
+def _is_enough(outlook: Outlook) -> bool:
+    """Tell whether those that have ended are like those that run: in the beginning only the short ones have ended."""
+    if len(outlook.errors) >= PER_RUNNING * len(outlook.running):
+        return True
+    longest = math.exp(max(outlook.errors)) * (1.0 + EQUAL)
+    is_longer = any(elapsed > longest * math.exp(log) + outlook.delay for elapsed, log, _ in outlook.running)
+    return _spread(outlook.errors) <= EQUAL and not is_longer
+
+
 class _Draws:
     """The rest of one sweep, played through again and again."""
 
@@ -87,8 +103,9 @@ class _Draws:
         self._chance = random.Random(1)  # always the same: the range shall change with the sweep, not with each look
         self._errors, self._shares, self._beyond = _redistributed(outlook)
         count = len(self._errors)
-        mean = math.fsum(self._errors) / count
-        self._spread = math.sqrt(math.fsum((one - mean) ** 2 for one in self._errors) / max(1, count - 1))
+        self._spread = _spread(self._errors)
+        # What the bootstrap of few sets misses of the doubt about their mean.
+        self._shift = self._spread * math.sqrt((0.5 + outlook.freedom) / count)
         waiting, slots = outlook.waiting, len(outlook.speeds())
         single = waiting if waiting <= MOST_SINGLE else min(MOST_SINGLE, max(100, LAST * slots))
         self._bulk = waiting - single
@@ -112,27 +129,28 @@ class _Draws:
         # Another sample of as many sets might have been seen: each counts by chance (the Bayesian bootstrap).
         weights = [chance.expovariate(1.0) * share for share in self._shares]
         errors = self._errors
-        beyond = chance.expovariate(1.0) * self._beyond
-        if beyond > 0:
-            errors = [*errors, max(errors) + chance.expovariate(1.0) * max(self._spread, 0.05)]
-            weights.append(beyond)
+        # One more set, longer than all that ended: nobody has seen the longest one yet.
+        errors = [*errors, errors[-1] + chance.expovariate(1.0) * TAIL * self._spread]
+        weights.append(chance.expovariate(1.0) * (1.0 + self._beyond))
+        shift = chance.gauss(0.0, self._shift)
+        slope = chance.gauss(1.0, outlook.doubt)
         sums = list(accumulate(weights))
         free = [(0.0, slot) for slot in outlook.idle]
         last = 0.0
         for elapsed, log, slot in outlook.running:
-            end = self._rest(elapsed - outlook.delay, log, errors, sums)
+            end = self._rest(elapsed - outlook.delay, log + shift, errors, sums)
             last = max(last, end)
             if slot is not None:
                 free.append((end, slot))
-        extra = outlook.waste * outlook.slack
+        extra = outlook.waste * outlook.slack * math.exp(shift)
         if self._bulk:
-            free = self._after_bulk(free, errors, weights, extra)
+            free = self._after_bulk(free, errors, weights, extra * self._bend(slope))
         heapify(free)
         drawn = chance.choices(errors, cum_weights=sums, k=len(self._singles))
         exp, delay = math.exp, outlook.delay
         for factor, error in zip(self._singles, drawn, strict=True):
             moment, speed = free[0]
-            end = moment + exp(factor + speed + error) * extra + delay
+            end = moment + exp(factor * slope + speed + error) * extra + delay
             heapreplace(free, (end, speed))
             last = max(last, end)
         return last
@@ -143,7 +161,7 @@ class _Draws:
         first = bisect_right(errors, math.log(elapsed) - log) if elapsed > 0 else 0
         if first == len(errors):
             # Longer than any that has ended: the longer it has run, the longer it will run.
-            return elapsed * (math.exp(chance.expovariate(1.0) * max(0.02, self._spread / 2)) - 1.0)
+            return elapsed * (math.exp(chance.expovariate(1.0) * max(0.02, TAIL * self._spread)) - 1.0)
         passed = sums[first - 1] if first else 0.0
         place = bisect_right(sums, passed + chance.random() * (sums[-1] - passed))
         return max(0.0, math.exp(log + errors[min(place, len(errors) - 1)]) - elapsed)
@@ -173,6 +191,11 @@ class _Draws:
         return [
             (max(end, done + one - middle), speed) for (end, speed), one in zip(free, late, strict=True)
         ]
+
+    def _bend(self, slope: float) -> float:
+        """Return what a steeper effect of the parameters makes of the sets before the last ones, as a factor."""
+        usual = math.log(self._sum_of_bulk() / self._bulk)
+        return math.exp(usual * (slope - 1.0))
 
     def _sum_of_bulk(self) -> float:
         """Return the sum of the factors of all sets before the last ones."""
@@ -208,6 +231,20 @@ def _redistributed(outlook: Outlook) -> tuple[list[float], list[float], float]:
     for rest in range(place, len(errors)):
         shares[rest] += given
     return errors, shares, beyond
+
+
+def _spread(errors: Sequence[float]) -> float:
+    """Return the standard deviation of logarithms, or of the seconds as a share of their mean if it is less.
+
+    Logarithms of very short sets spread far, and matter to no sum of seconds.
+    """
+    lengths = [math.exp(error) for error in errors]
+    deviations = []
+    for values, unit in ((errors, 1.0), (lengths, math.fsum(lengths) / len(lengths))):
+        mean = math.fsum(values) / len(values)
+        squares = math.fsum((one - mean) ** 2 for one in values)
+        deviations.append(math.sqrt(squares / max(1, len(values) - 1)) / unit)
+    return min(deviations)
 
 
 def _quantile(ends: Sequence[float], share: float) -> float:

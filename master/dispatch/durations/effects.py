@@ -35,6 +35,7 @@ class Shape(Protocol):
     """A form that the effect of one parameter may have, over the samples of one table."""
 
     name: str
+    handicap: float  # factor on its error where shapes are compared
 
     def fit(self, rows: Sequence[int], residuals: Sequence[float]) -> Effect | None:
         """Return the effect that comes nearest to the residuals of these samples; None where there is none."""
@@ -46,6 +47,8 @@ class Curve:
     def __init__(self, name: str, points: Sequence[float], is_log: bool, is_bent: bool) -> None:
         """`points`: the numbers of all samples, all above 0 with `is_log`."""
         self.name, self.is_log, self.is_bent = name, is_log, is_bent
+        # Times grow with a power of a number far more often than exponentially.
+        self.handicap = 1.0 if is_log or min(points) <= 0 else 1.3
         raw = [math.log(point) for point in points] if is_log else points
         low, high = min(raw), max(raw)
         self.middle, self.half = (low + high) / 2, (high - low) / 2 or 1.0
@@ -115,7 +118,7 @@ class Levels:
     """A value of its own for each text: a word, one of few numbers, or the host."""
 
     def __init__(self, name: str, texts: Sequence[str]) -> None:
-        self.name, self.texts = name, texts
+        self.name, self.texts, self.handicap = name, texts, 1.0
 
     def fit(self, rows: Sequence[int], residuals: Sequence[float]) -> LevelsEffect | None:
         """Return the means of each text, shrunk as far as chance alone would spread them; None for no spread."""

@@ -76,7 +76,8 @@ class Fit:
                 if effect is None:
                     continue
                 left = sum((a - b) ** 2 for a, b in zip(self._left, effect.fitted, strict=True))
-                found.append((_error(left, count, freedom + effect.freedom), place, shape, effect))
+                error = _error(left, count, freedom + effect.freedom) * shape.handicap
+                found.append((error, place, shape, effect))
             found.sort(key=lambda one: one[:2])
             if not found or found[0][0] >= GAIN * before:
                 return
@@ -134,6 +135,7 @@ class Model:
             outside = sum((log - one) ** 2 for log, one in zip(table.logs, plain, strict=True))
         if fit.error > 0:
             self.widening = max(1.0, min(3.0, math.sqrt(outside / fit.error)))
+        self.freedom = sum(effect.freedom for effect in fit.effects)
         self._mean, self._effects, self._host = fit.mean, fit.effects, fit.host
         #: Errors of the forecast in logarithms, as wide as they are on sets that are yet to come.
         self.errors = [
