@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 
 from ..dispatch.dispatch import Dispatch
@@ -30,7 +31,7 @@ class Expectation:
         self._found_at = -math.inf
         self._next = -math.inf
 
-    def left(self, now: float, todo: int, out: list[Ticket]) -> tuple[float, float] | None:
+    def left(self, now: float, todo: int, out: Sequence[Ticket]) -> tuple[float, float] | None:
         """Return the range of seconds until the end of a sweep with `todo` sets, None while it is not known.
 
         `out`: the tickets that have a slot.
@@ -44,7 +45,7 @@ class Expectation:
         self._next = now + min(MOST_PAUSE, SHARE * (time.perf_counter() - begun))
         return self._found
 
-    def _forecast(self, now: float, todo: int, out: list[Ticket]) -> tuple[float, float] | None:
+    def _forecast(self, now: float, todo: int, out: Sequence[Ticket]) -> tuple[float, float] | None:
         dispatch = self._dispatch
         samples = dispatch.handout.longest_first.samples
         if todo <= 0:
@@ -57,7 +58,7 @@ class Expectation:
         clients = self._dispatch.clients
         return self._dispatch.tally.recent(now, min((client.since for client in clients), default=now))
 
-    def _outlook(self, now: float, todo: int, out: list[Ticket]) -> Outlook:
+    def _outlook(self, now: float, todo: int, out: Sequence[Ticket]) -> Outlook:
         dispatch = self._dispatch
         order, board = dispatch.handout.longest_first, dispatch.board
         model = order.model
@@ -140,6 +141,9 @@ class Expectation:
         present = self._dispatch.clients.present()
         slots = self._dispatch.board.occupancy.slots
         there = sum(slots(client) * min(span, now - client.since) for client in present)
+        most = self._dispatch.handout.limits.most
+        if most is not None:
+            there = min(there, most * span)
         slack = there / (ended * max(mean, LEAST_WALL) * outlook.waste)
         return slack if slack > IDLE or mean < QUICK else 1.0
 

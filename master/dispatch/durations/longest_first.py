@@ -67,7 +67,14 @@ class LongestFirst:
         if len(self._known) > 2 * len(waiting) + 100:
             self._known = {number: self._known[number] for number in waiting if number in self._known}
 
-    def sort(self, now: float, waiting: deque[int], tasks: Mapping[int, Task], busy: Sequence[tuple[Task, float]], slots: int) -> None:
+    def sort(
+        self,
+        now: float,
+        waiting: deque[int],
+        tasks: Mapping[int, Task],
+        busy: Sequence[tuple[Task, float]],
+        slots: int,
+    ) -> None:
         """Put the longest sets first, if that pays. Called each second.
 
         `busy`: tasks that have a slot, each with the seconds since then; `slots`: of all clients.

@@ -103,7 +103,7 @@ class Fit:
     @property
     def error(self) -> float:
         """The sum of the squared residuals."""
-        return sum(map(mul, self._left, self._left))
+        return math.fsum(map(mul, self._left, self._left))
 
     def of_parameters(self, row: int) -> float:
         """Return the sum of the parameters' effects on a sample of the table."""
