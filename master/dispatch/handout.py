@@ -297,13 +297,17 @@ class Handout:
         board, order = self._board, self.longest_first
         if self.one_each or order.samples.mean < SHORT:
             return
-        busy = [(board.tasks[ticket.task], now - ticket.issued) for ticket in self.begun()]
-        order.sort(now, board.waiting, board.tasks, busy, self.slots())
-
-    def slots(self) -> int:
-        """Return how many tasks run at a time when enough of them wait."""
-        slots = sum(map(self._board.occupancy.slots, self._clients.present()))
-        return slots if self.limits.most is None else min(slots, self.limits.most)
+        begun = list(self.begun())
+        busy = [(board.tasks[ticket.task], now - ticket.issued, ticket.host) for ticket in begun]
+        held = Counter(ticket.client for ticket in begun)
+        idle = [
+            client.host
+            for client in self._clients.present()
+            for _ in range(board.occupancy.slots(client) - held[client.id])
+        ]
+        if self.limits.most is not None:
+            idle = idle[: max(0, self.limits.most - len(busy))]
+        order.sort(now, board.waiting, board.tasks, busy, idle)
 
     def median(self) -> float:
         """Return the median seconds of accepted attempts; 0 while fewer than five are known."""

@@ -79,7 +79,7 @@ def lengths(dispatch: Dispatch) -> list[int]:
 
 
 def test_the_longest_wait_first_and_equal_ones_keep_their_order() -> None:
-    dispatch = with_lengths(60)
+    dispatch = with_lengths(120)
     assert dispatch.handout.longest_first.orders
     assert lengths(dispatch) == sorted(lengths(dispatch), reverse=True)
     tens = [number for number in dispatch.board.waiting if dispatch.board.tasks[number].values["n"] == "10"]
@@ -87,28 +87,28 @@ def test_the_longest_wait_first_and_equal_ones_keep_their_order() -> None:
 
 
 def test_sets_that_come_in_later_are_put_in_order_too() -> None:
-    dispatch = with_lengths(60)
-    dispatch.board.add(Task(number, {"n": str(1 + 7 * number % 10)}) for number in range(61, 91))
+    dispatch = with_lengths(120)
+    dispatch.board.add(Task(number, {"n": str(1 + 7 * number % 10)}) for number in range(121, 151))
     assert lengths(dispatch) != sorted(lengths(dispatch), reverse=True)
     dispatch.tick(1110.0)
-    assert len(lengths(dispatch)) == 70
+    assert len(lengths(dispatch)) == 130
     assert lengths(dispatch) == sorted(lengths(dispatch), reverse=True)
 
 
 def test_a_set_that_failed_stays_behind_those_that_were_never_tried() -> None:
-    dispatch = with_lengths(60)
+    dispatch = with_lengths(120)
     (client,) = dispatch.clients.present()
     (ticket,) = dispatch.handout.take(1101.0, client.id, 1)
     assert dispatch.board.tasks[ticket.task].values["n"] == "10"
     dispatch.attempts.fail(1102.0, ticket.id, BROKEN, NO_USAGE)
-    dispatch.board.add([Task(61, {"n": "9"})])
+    dispatch.board.add([Task(121, {"n": "9"})])
     dispatch.tick(1110.0)
     assert dispatch.board.waiting[-1] == ticket.task
     assert lengths(dispatch)[:-1] == sorted(lengths(dispatch)[:-1], reverse=True)
 
 
 def test_a_set_that_was_given_back_unbegun_is_again_in_its_place() -> None:
-    dispatch = with_lengths(60)
+    dispatch = with_lengths(120)
     (client,) = dispatch.clients.present()
     (ticket,) = dispatch.handout.take(1101.0, client.id, 1)
     assert dispatch.handout.give_back(ticket.id, client.id)
@@ -188,9 +188,10 @@ def test_samples_are_few_and_spread_evenly_over_the_run() -> None:
 
 
 def test_a_queue_ends_with_its_last_set() -> None:
-    assert played([0.0, 0.0], [3.0, 1.0, 1.0]) == 3.0
-    assert played([0.0, 0.0], [1.0, 1.0, 3.0]) == 4.0
-    assert played([5.0, 0.0], []) == 5.0
+    assert played([(0.0, 1.0), (0.0, 1.0)], [3.0, 1.0, 1.0]) == 3.0
+    assert played([(0.0, 1.0), (0.0, 1.0)], [1.0, 1.0, 3.0]) == 4.0
+    assert played([(5.0, 1.0), (0.0, 1.0)], []) == 5.0
+    assert played([(0.0, 1.0), (0.0, 3.0)], [1.0, 1.0, 1.0]) == 3.0
 
 
 def test_a_sweep_with_few_sets_a_slot_is_ordered_by_its_first_fifth() -> None:

@@ -72,12 +72,13 @@ class LongestFirst:
         now: float,
         waiting: deque[int],
         tasks: Mapping[int, Task],
-        busy: Sequence[tuple[Task, float]],
-        slots: int,
+        busy: Sequence[tuple[Task, float, str]],
+        idle: Sequence[str],
     ) -> None:
         """Put the longest sets first, if that pays. Called each second.
 
-        `busy`: tasks that have a slot, each with the seconds since then; `slots`: of all clients.
+        `busy`: tasks that have a slot, each with the seconds since then and its host. `idle`: the hosts
+        of the other slots.
         """
         is_new = self.learn(now)
         if not self.is_on:
@@ -86,14 +87,14 @@ class LongestFirst:
             return
         self.forget(waiting)
         model = self.model
-        if model is None or not model.is_useful or model.explained < EXPLAINED or not slots or len(waiting) < 2:
+        if model is None or not model.is_useful or model.explained < EXPLAINED or len(waiting) < 2:
             self.orders = False
             return
         chosen = list(waiting)[:ORDERED]
         found = {number: self.of(tasks[number]) for number in chosen}
         new = sorted(chosen, key=lambda number: _key(tasks[number], found[number]))
         if new != chosen:
-            if not self.orders and not self._is_worth_it(model, chosen, new, found, busy, slots):
+            if not self.orders and not self._is_worth_it(model, chosen, new, found, busy, idle):
                 return
             rest = list(waiting)[ORDERED:]
             waiting.clear()
@@ -114,18 +115,22 @@ class LongestFirst:
         chosen: Sequence[int],
         new: Sequence[int],
         found: Mapping[int, float],
-        busy: Sequence[tuple[Task, float]],
-        slots: int,
+        busy: Sequence[tuple[Task, float, str]],
+        idle: Sequence[str],
     ) -> bool:
         logs = list(found.values())
         mean = math.fsum(logs) / len(logs)
         if math.sqrt(math.fsum((one - mean) ** 2 for one in logs) / len(logs)) < LEAST_SPREAD:
             return False
-        if len(chosen) > FEW * slots:
+        if len(chosen) > FEW * (len(busy) + len(idle)):
             return True
         usual = model.of_host("")
-        free = [max(0.0, math.exp(usual + self.of(task)) - elapsed) for task, elapsed in busy]
-        free = free[:slots] + [0.0] * (slots - len(free))
+        free = [(0.0, math.exp(model.of_host(host) - usual)) for host in idle]
+        for task, elapsed, host in busy:
+            slowness = math.exp(model.of_host(host) - usual)
+            free.append((max(0.0, math.exp(usual + self.of(task)) * slowness - elapsed), slowness))
+        if not free:
+            return False
         places = {number: place for place, number in enumerate(chosen)}
         errors = [math.exp(one) for one in model.errors]
         return pays([math.exp(usual + log) for log in logs], [places[number] for number in new], free, errors)

@@ -13,25 +13,29 @@ STEPS = 30_000  # sets that are played through, over all draws: some 20 millisec
 LEAST_DRAWS, MOST_DRAWS = 6, 30
 
 
-def makespan(free: Sequence[float], lengths: Sequence[float]) -> float:
-    """Return when the last set ends. `free`: seconds until each slot is free; `lengths`: of the queue, in order."""
+def makespan(free: Sequence[tuple[float, float]], lengths: Sequence[float]) -> float:
+    """Return when the last set ends.
+
+    `free`: seconds until each slot is free, and the factor by which sets take longer there; `lengths`: of the queue.
+    """
     slots = list(free)
     heapify(slots)
-    last = max(slots)
+    last = max(slots)[0]
     for length in lengths:
-        end = slots[0] + length
-        heapreplace(slots, end)
+        moment, slowness = slots[0]
+        end = moment + length * slowness
+        heapreplace(slots, (end, slowness))
         last = max(last, end)
     return last
 
 
 def pays(
-    given: Sequence[float], changed: Sequence[int], free: Sequence[float], errors: Sequence[float]
+    given: Sequence[float], changed: Sequence[int], free: Sequence[tuple[float, float]], errors: Sequence[float]
 ) -> bool:
     """Tell whether a changed order ends earlier, when forecasts are as wrong as they have been.
 
-    `given`: forecast seconds in the order as it is; `changed`: their places in the other order; `free`: seconds until
-    each slot is free; `errors`: factors by which sets took longer than the forecast.
+    `given`: forecast seconds in the order as it is; `changed`: their places in the other order; `free`: as above;
+    `errors`: factors by which sets took longer than the forecast.
     """
     chance = random.Random(len(given))
     draws = max(LEAST_DRAWS, min(MOST_DRAWS, STEPS // (2 * len(given) + len(free))))
