@@ -25,7 +25,7 @@ KINDS: dict[str, Callable[[random.Random], Sweep]] = {
     "foretold by a word and a number": partial(sweeps.foretold_by_words, slots=24),
     "noisy": partial(sweeps.noisy, slots=24),
     "hosts of different speed": partial(sweeps.uneven_hosts(partial(sweeps.uniform, sets=8)), slots=16),
-    "exponential, hosts of different speed": partial(sweeps.uneven_hosts(partial(sweeps.exponential, sets=8)), slots=16),
+    "exponential, uneven hosts": partial(sweeps.uneven_hosts(partial(sweeps.exponential, sets=8)), slots=16),
     "foretold, hosts of different speed": partial(sweeps.uneven_hosts(sweeps.foretold), slots=24),
 }  # fmt: skip
 
