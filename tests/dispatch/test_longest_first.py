@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import statistics
+from itertools import pairwise
 
 import pytest
 from spe.dispatch.dispatch import Dispatch
@@ -182,7 +183,7 @@ def test_samples_are_few_and_spread_evenly_over_the_run() -> None:
         kept.note({"n": str(number)}, "h", 1.0, 0.0)
     numbers = [int(one.values["n"]) for one in kept.over_all]
     assert MOST / 2 <= len(numbers) <= MOST
-    assert max(b - a for a, b in zip(numbers, numbers[1:], strict=False)) <= 1024
+    assert max(b - a for a, b in pairwise(numbers)) <= 1024
     assert numbers[0] < 1024 and numbers[-1] > 100_000 - 1024
     assert len(kept.latest) == LATEST and kept.count == 100_000 and kept.mean == 1.0
 
