@@ -141,6 +141,7 @@ class Config:
     at_once: int | None = key(values.count, None)  # running tasks over all hosts; None: any number
     licences: tuple[Licence, ...] = key(values.licences, ())
     delay: float = key(values.seconds, 0.0)  # between two starts, over all hosts
+    order: str = key(values.order, "longest")  # or as given: which waiting sets begin first
     once: bool = key(values.flag, False)  # no second copy at the end: the program has side effects
     ping: float = key(values.seconds, 30.0)  # seconds between two heartbeats; 0: none
     grace: float = key(values.seconds, 180.0)  # seconds that clients wait for a silent master

@@ -278,6 +278,13 @@ def control(value: Any) -> str:
     return str(value)
 
 
+def order(value: Any) -> str:
+    """Return which waiting sets begin first: the longest, or those that are given first."""
+    if value not in ("longest", "given"):
+        raise wrong(value, "longest or given")
+    return str(value)
+
+
 def by_exit_code(value: Any) -> dict[str, int]:
     """Return attempts by exit code, as in `{75: 5}`; one number is for any of them."""
     # More attempts than that are rare, and exit codes with a meaning are mostly greater.

@@ -67,7 +67,7 @@ class Attempts:
         board.changes.append(TicketEnded(ticket.id, ticket.state, usage, None, stdout, stderr))
         board.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, "", ticket.id, {}, outputs))
         board.leave(task)
-        self._handout.walls.append(usage.wall)
+        self._handout.note_accepted(self._clients.now, task, ticket, usage.wall)
         self._tally.done(self._clients.now, ticket.host, task.number, usage.wall)
         if self._alike.is_watching:
             self._alike.forgive()

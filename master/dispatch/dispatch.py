@@ -83,6 +83,7 @@ class Dispatch:
         self._dismiss_replaced(now)
         self.board.changes += self.clients.heard_since_noted(now)
         self.handout.find_stragglers(now)
+        self.handout.order_waiting(now)
         if self.handout.alike.is_reached:
             self.attempts.stop_if_alike()  # the host that could have done better may have left, or not come up
         return lost

@@ -11,6 +11,7 @@ from . import scheduler
 from .black_holes import BlackHoleGuard
 from .board import Board
 from .changes import UNBEGUN, TicketIssued
+from .durations.longest_first import SHORT, LongestFirst
 from .pacing.alike import AlikeFailures
 from .pacing.limits import Limits
 from .rules import OneEach, Rules
@@ -32,6 +33,7 @@ class Handout:
         self.alike = AlikeFailures(rules.stop_alike)
         self.loaded: set[str] = set()  # hosts that others use so much that they get nothing
         self.walls: deque[float] = deque(maxlen=501)  # seconds of accepted attempts
+        self.longest_first = LongestFirst(rules.longest_first)
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
         self._has_copied = False
         self._told_given_back: set[str] = set()  # sentences about attempts that do not count, one a host and reason
@@ -284,6 +286,28 @@ class Handout:
             self._board.notes.append(Note(text, "copies"))
 
     # -- how long attempts take
+
+    def note_accepted(self, now: float, task: Task, ticket: Ticket, wall: float) -> None:
+        """Learn from an accepted attempt how long sets take."""
+        self.walls.append(wall)
+        self.longest_first.samples.note(task.values, ticket.host, wall, now - ticket.issued - wall)
+
+    def order_waiting(self, now: float) -> None:
+        """Let the sets that are expected to take longest begin first, where that pays."""
+        board, order = self._board, self.longest_first
+        if self.one_each or order.samples.mean < SHORT:
+            return
+        begun = list(self.begun())
+        busy = [(board.tasks[ticket.task], now - ticket.issued, ticket.host) for ticket in begun]
+        held = Counter(ticket.client for ticket in begun)
+        idle = [
+            client.host
+            for client in self._clients.present()
+            for _ in range(board.occupancy.slots(client) - held[client.id])
+        ]
+        if self.limits.most is not None:
+            idle = idle[: max(0, self.limits.most - len(busy))]
+        order.sort(now, board.waiting, board.tasks, busy, idle)
 
     def median(self) -> float:
         """Return the median seconds of accepted attempts; 0 while fewer than five are known."""

@@ -40,6 +40,7 @@ class Rules:
     delay: float = 0.0  # seconds between two starts, over all hosts; 0: none
     retry_after: float = 0.0  # seconds between a failed attempt and the next one, doubled each time; 0: none
     stop_alike: int = 0  # attempts that fail alike at the beginning and end the run; 0: no such rule
+    longest_first: bool = True  # waiting sets are ordered by their expected seconds, where that pays
 
     def back_off(self, attempts: int) -> float:
         """Return the seconds until a task with so many used-up attempts is tried again."""

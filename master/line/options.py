@@ -76,6 +76,7 @@ LIMITS = (
     Option("licences", "LICENCES", "Such as '{abaqus: 1 of 3}'.", "yaml"),
     Option("cores", "N", "Slots that one task takes (1)."),
     Option("nice", "N", "How far programs stand back (10)."),
+    Option("order", "longest|given", "given: sets begin in their order, not the longest first."),
     Option("once", "", "No second copy of a slow last task: it has side effects.", "switch"),
     Option("max_load", "N", "Start nothing on a host with a higher load per core."),
 )

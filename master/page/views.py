@@ -183,8 +183,15 @@ class Views:
         """Show the tasks that come next."""
         rows = self.life.next(NEXT)
         names = list(rows[0].values) if rows else []
-        waiting = self.life.document()["sweep"]["waiting"]
-        return await self.page(request, "next", next_tasks=rows, names=names, waiting=waiting)
+        sweep = self.life.document()["sweep"]
+        return await self.page(
+            request,
+            "next",
+            next_tasks=rows,
+            names=names,
+            waiting=sweep["waiting"],
+            longest_first=bool(sweep.get("order")),
+        )
 
     async def log(self, request: web.Request) -> web.StreamResponse:
         """Show what happened, the newest first."""

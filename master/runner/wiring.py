@@ -315,6 +315,7 @@ def _rules(config: Config) -> Rules:
         delay=config.delay,
         retry_after=config.retry.after,
         stop_alike=config.stop_alike,
+        longest_first=config.order == "longest",
     )
 
 

@@ -2,6 +2,7 @@
 
     blockers     Reasons why hosts get no work now, written down by the run for why.py
     document     The one document that says how a sweep stands
+    expectation  When a running sweep will end: what its dispatch knows, put together for forecast.py
     forecast     How long a sweep will still take, as a range
     host_states  The state of a host in one word, and why
     lines        How a sweep stands, as words for a terminal

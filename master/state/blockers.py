@@ -16,7 +16,7 @@ from ..dispatch.dispatch import Dispatch
 from ..errors import HostBenched, LaunchError
 from ..logs import RateLimitedLog
 from ..session.run_folder import Folder, anchor_of, private_write
-from .why import FILE
+from .why import FILE, LONGEST_FIRST
 
 log = logging.getLogger("spe.blockers")
 PAUSE = 1.0  # seconds between two writes of a run with limits
@@ -58,7 +58,10 @@ class BlockersFile:
 
 
 def of(dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> dict[str, str]:
-    """Return a sentence for each host that gets nothing, by its name; under "" one for all of them."""
+    """Return a sentence for each host that gets nothing, by its name; under "" one for all of them.
+
+    Under LONGEST_FIRST it says in which order sets begin, where that is not the order of the parameters.
+    """
     # A host with a fault may have another client that somebody started by hand: then it is not
     # down.
     down = {host: error for host, error in faults.items() if host not in dispatch.clients.hosts}
@@ -73,6 +76,8 @@ def of(dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> dict[str, str]:
     }
     # Later reasons replace earlier ones of the same host: these say most
     found |= _doubted(dispatch)
+    if dispatch.handout.longest_first.orders:
+        found[LONGEST_FIRST] = "the sets that are expected to take longest begin first (`order: given` keeps the order)"
     run = _whole_run(dispatch)
     if run:
         found[""] = run

@@ -17,7 +17,7 @@ from ..dispatch.dispatch import Dispatch
 from ..dispatch.tally import FailedTask
 from ..errors import LaunchError
 from ..model import Client, Host, TaskState, Ticket
-from . import forecast
+from .expectation import Expectation
 from .host_states import state_of_host, state_of_stranger
 
 WORD_STEP = 5  # seconds: nobody needs to hear of every word of every host
@@ -54,6 +54,7 @@ class Picture:
         """
         self.name, self.dispatch, self.epoch, self.began = name, dispatch, epoch, began
         self.fleet = fleet
+        self._expectation = Expectation(dispatch)
 
     def draw(self, now: float) -> dict[str, Any]:
         """Return the document; `now` is of the dispatch's clock."""
@@ -99,16 +100,12 @@ class Picture:
             "slots": slots,
             "began": round(self.began, 2),
             "paused": dispatch.steering.paused,
+            "order": "longest" if dispatch.handout.longest_first.orders else "given",
         }
         if paused := self._paused_sets(out):
             sweep["paused_sets"] = paused
         sweep |= self._waits_for(now, counted["waiting"])
-        todo = counted["waiting"] + counted["running"]
-        most = dispatch.handout.limits.most
-        at_once = slots if most is None else min(slots, most)
-        pauses = dispatch.board.back_offs.until.values()
-        longest_pause = max(pauses, default=now) - now
-        left = forecast.left(todo, ended, span, dispatch.handout.walls, at_once, longest_pause)
+        left = self._expectation.left(now, counted["waiting"] + counted["running"], out)
         if left:
             sweep["left"] = list(left)
         efficiency = self._efficiency(now, out)

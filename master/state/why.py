@@ -21,6 +21,7 @@ from ..store.sessions import RETRY_AFTER
 from ..store.task_details import TaskDetail
 from ..text import counted, ordinal, seconds
 
+LONGEST_FIRST = "longest first"  # key of what the run wrote down, beside the names of hosts, which have no blank
 FILE = Path("session") / "blockers.json"  # below runs/<name>/; blockers.py writes it
 
 
@@ -47,7 +48,7 @@ def why(
     # Without a run no host gets work: what an earlier run had written down of hosts is over.
     if not reasons:
         reasons = sentences(blockers)
-    place = _pause(reader, task, time.time()) or _place(reader, task)
+    place = _pause(reader, task, time.time()) or _place(reader, task, blockers.get(LONGEST_FIRST, ""))
     return [*reasons, place, *_before(task)]
 
 
@@ -102,8 +103,11 @@ def _no_run(reader: Reader) -> list[str]:
     return ["nothing runs this sweep now: `spe run` goes on", *ended]
 
 
-def _place(reader: Reader, task: TaskDetail) -> str:
+def _place(reader: Reader, task: TaskDetail, order: str) -> str:
+    """Return how many sets wait before it. `order`: why that is not known, "" where it is."""
     ahead, tried = reader.waiting_before(task.number)
+    if order and not tried:
+        return order
     if not ahead:
         return "it is next"
     place = f"{counted(ahead, 'other set waits', 'other sets wait')} before it"
@@ -148,7 +152,8 @@ def sentences(blockers: Mapping[str, str]) -> list[str]:
 
     Its key "" is sorted before all names.
     """
-    return [f"{host} {text}".strip() for host, text in sorted(blockers.items())]
+    hosts = sorted((host, text) for host, text in blockers.items() if host != LONGEST_FIRST)
+    return [f"{host} {text}".strip() for host, text in hosts]
 
 
 def written(folder: Path) -> dict[str, str]:

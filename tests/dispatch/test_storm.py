@@ -21,7 +21,7 @@ from spe.dispatch.losses import MAX_LOST
 from spe.dispatch.rules import Rules
 from spe.dispatch.scheduler import lease
 from spe.dispatch.steering import Aside
-from spe.model import Failure, Task, TaskState, Ticket, TicketState
+from spe.model import Failure, Task, TaskState, Ticket, TicketState, Usage
 
 from .kit import NO_USAGE, OUT, Replay
 
@@ -62,7 +62,7 @@ class Storm(RuleBasedStateMachine):
         """Tasks come in from the store; those that the store knows to wait."""
         numbers = range(self.fed + 1, min(self.tasks, self.fed + count) + 1)
         waiting = [n for n in numbers if self.replay.tasks.get(n, TaskState.WAITING) is TaskState.WAITING]
-        self.dispatch.board.add(Task(n, {}) for n in waiting)
+        self.dispatch.board.add(Task(n, {"n": str(n), "word": "ab"[n % 2]}) for n in waiting)
         self.fed = min(self.tasks, self.fed + count)
         self.dispatch.board.more = self.fed < self.tasks
 
@@ -147,7 +147,7 @@ class Storm(RuleBasedStateMachine):
     def judged(self, which: int, verdict: str) -> None:
         ticket_id = self.checking.pop(which % len(self.checking))
         if verdict == "valid":
-            self.dispatch.attempts.accept(ticket_id, OUT, NO_USAGE)
+            self.dispatch.attempts.accept(ticket_id, OUT, Usage(wall=float(self.known[ticket_id])))
         elif verdict == "hook":
             self.dispatch.attempts.suspend(ticket_id, "the hook raised", OUT, NO_USAGE)
         else:

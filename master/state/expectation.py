@@ -1,0 +1,152 @@
+"""When a running sweep will end: what its dispatch knows, put together for forecast.py."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+
+from ..dispatch.dispatch import Dispatch
+from ..dispatch.durations.model import LEAST_WALL, Model
+from ..model import Ticket
+from . import forecast
+from .forecast import Outlook
+
+SHARE = 100  # a forecast is followed by a pause of so many times the seconds that it took: 1 % of a core
+MOST_PAUSE = 10.0  # seconds
+QUICK = 2.0  # seconds: of shorter sets much time goes by between the programs, and the rate of ends tells it
+ENOUGH = 10  # ends a slot in the recent window, for its rate to be known
+DOUBT = 1.5  # the long sets are often beyond those that have ended, where effects are less sure
+IDLE = 1.25  # slots are known to idle when a set takes so many times its own seconds of one
+
+
+class Expectation:
+    """The expected end of one run, for all who look at one picture of it."""
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self._dispatch = dispatch
+        self._found: tuple[float, float] | None = None
+        self._found_at = -math.inf
+        self._next = -math.inf
+
+    def left(self, now: float, todo: int, out: Sequence[Ticket]) -> tuple[float, float] | None:
+        """Return the range of seconds until the end of a sweep with `todo` sets, None while it is not known.
+
+        `out`: the tickets that have a slot.
+        """
+        if now < self._next and self._found and todo:
+            gone = now - self._found_at
+            low, high = self._found
+            return max(0.0, low - gone), max(0.0, high - gone)
+        begun = time.perf_counter()
+        self._found, self._found_at = self._forecast(now, todo, out), now
+        self._next = now + min(MOST_PAUSE, SHARE * (time.perf_counter() - begun))
+        return self._found
+
+    def _forecast(self, now: float, todo: int, out: Sequence[Ticket]) -> tuple[float, float] | None:
+        dispatch = self._dispatch
+        samples = dispatch.handout.longest_first.samples
+        if todo <= 0:
+            return None
+        if samples.count < forecast.FEWEST:
+            return forecast.by_rate(todo, *self._recent(now))
+        return forecast.left(self._outlook(now, todo, out))
+
+    def _recent(self, now: float) -> tuple[int, float]:
+        clients = self._dispatch.clients
+        return self._dispatch.tally.recent(now, min((client.since for client in clients), default=now))
+
+    def _outlook(self, now: float, todo: int, out: Sequence[Ticket]) -> Outlook:
+        dispatch = self._dispatch
+        order, board = dispatch.handout.longest_first, dispatch.board
+        model = order.model
+        outlook = Outlook(self._errors(model))
+        running = [ticket for ticket in out if ticket.task in board.tasks]
+        aside = dispatch.steering.aside
+        outlook.running = [self._running(now, ticket, model, ticket.host not in aside) for ticket in running]
+        busy = Counter(ticket.client for ticket in running)
+        idle: list[float] = []
+        for client in dispatch.clients.present():
+            if client.host not in aside:
+                slots = board.occupancy.slots(client) - busy[client.id]
+                idle += [_of_host(model, client.host)] * slots
+        most = dispatch.handout.limits.most
+        outlook.idle = idle if most is None else idle[: max(0, most - len(running))]
+        outlook.waiting = max(0, todo - len({ticket.task for ticket in running}))
+        self._add_queue(outlook)
+        self._add_delays(now, outlook)
+        return outlook
+
+    def _errors(self, model: Model | None) -> list[float]:
+        """Return how the logarithms of the latest seconds differ from their forecasts."""
+        samples = self._dispatch.handout.longest_first.samples
+        logs = [math.log(max(LEAST_WALL, sample.wall)) for sample in samples.latest]
+        if model is None:
+            return logs
+        known = [
+            model.of_host(sample.host) + model.of_parameters(sample.values) for sample in samples.latest
+        ]
+        errors = [log - one for log, one in zip(logs, known, strict=True)]
+        mean = math.fsum(errors) / len(errors)
+        return [mean + (error - mean) * model.widening for error in errors]
+
+    def _running(
+        self, now: float, ticket: Ticket, model: Model | None, goes_on: bool
+    ) -> tuple[float, float, float | None]:
+        task = self._dispatch.board.tasks[ticket.task]
+        factor = self._dispatch.handout.longest_first.of(task)
+        began = ticket.begun or ticket.issued
+        slot = _of_host(model, ticket.host)
+        return (now - began if began else 0.0), slot + factor, slot if goes_on else None
+
+    def _add_queue(self, outlook: Outlook) -> None:
+        """Add what is known of the waiting sets."""
+        order, board = self._dispatch.handout.longest_first, self._dispatch.board
+        model = order.model
+        if model is None or not model.is_useful:
+            return
+        outlook.freedom, outlook.doubt = model.freedom, DOUBT / model.sureness
+        waiting = islice(board.waiting, outlook.waiting)
+        outlook.queue = [order.of(board.tasks[number]) for number in waiting]
+        # Where long ones go first, those that have ended are long, and those that are here short.
+        ended = [math.exp(model.of_parameters(one.values)) for one in order.samples.over_all]
+        here = math.fsum(map(math.exp, outlook.queue))
+        mean = math.fsum(ended) / len(ended)
+        outlook.usual = (mean * order.samples.count + here) / (order.samples.count + len(outlook.queue))
+
+    def _add_delays(self, now: float, outlook: Outlook) -> None:
+        """Add what keeps slots busy, or idle, beside the programs of sets that succeed."""
+        dispatch = self._dispatch
+        samples = dispatch.handout.longest_first.samples
+        if samples.seconds > 0:
+            spent = sum(work.seconds for work in dispatch.tally.hosts.values())
+            outlook.waste = max(1.0, spent / samples.seconds)
+        walls = sorted(sample.wall for sample in samples.latest)
+        delays = sorted(sample.delay for sample in samples.latest)
+        if walls[len(walls) // 2] >= QUICK:
+            # Shorter sets are prefetched: then the time since the hand-out is no delay.
+            outlook.delay = max(0.0, delays[len(delays) // 2])
+        outlook.slack = self._slack(now, outlook, math.fsum(walls) / len(walls) + outlook.delay)
+        pauses = dispatch.board.back_offs.until.values()
+        outlook.pause = max(pauses, default=now) - now
+        outlook.start_pause = dispatch.rules.delay
+
+    def _slack(self, now: float, outlook: Outlook, mean: float) -> float:
+        """Return the seconds of a slot that a set takes, as a multiple of its own seconds."""
+        ended, span = self._recent(now)
+        if ended < ENOUGH * len(outlook.speeds()) or not outlook.waiting:
+            return 1.0
+        present = self._dispatch.clients.present()
+        slots = self._dispatch.board.occupancy.slots
+        there = sum(slots(client) * min(span, now - client.since) for client in present)
+        most = self._dispatch.handout.limits.most
+        if most is not None:
+            there = min(there, most * span)
+        slack = there / (ended * max(mean, LEAST_WALL) * outlook.waste)
+        return slack if slack > IDLE or mean < QUICK else 1.0
+
+
+def _of_host(model: Model | None, host: str) -> float:
+    return model.of_host(host) if model else 0.0
