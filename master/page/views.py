@@ -190,7 +190,7 @@ class Views:
             next_tasks=rows,
             names=names,
             waiting=sweep["waiting"],
-            longest_first=bool(sweep.get("order")),
+            longest_first=sweep.get("order") == "longest",
         )
 
     async def log(self, request: web.Request) -> web.StreamResponse:

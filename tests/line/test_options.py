@@ -29,7 +29,8 @@ GIVEN: dict[str, Any] = {
     "timeout": "10min", "attempts": "2", "retry": "{exit: {75: 5}, after: 1min}", "stop_after": "5%",
     "stop_alike": "0", "at_once": "3", "delay": "2s", "licences": "{abaqus: 1 of 3}", "cores": "2", "nice": "0",
     "order": "given", "once": True, "max_load": "1", "worker": "a.txt", "separator": ";",
-    "prepare_timeout": "1min", "keep_venv": True, "keep_prepared": True, "ping": "10s", "grace": "1min", "tls": "no", "control": "poll", "ask": ("ls", "wc"),
+    "prepare_timeout": "1min", "keep_venv": True, "keep_prepared": True, "ping": "10s", "grace": "1min",
+    "tls": "no", "control": "poll", "ask": ("ls", "wc"),
     "notify": ("me", "done=mailto:ada@example.org"), "listen": "4711", "listen_page": "4712", "max_result": "1 GB",
     "delete_client": "no", "delete_worker": "no",
 }  # fmt: skip
