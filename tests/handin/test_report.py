@@ -46,7 +46,7 @@ def test_it_has_summary_methods_table_failures_hosts_and_versions(report: str) -
 
 
 def test_a_result_that_is_a_number_is_drawn_over_the_parameter_with_most_values(report: str) -> None:
-    assert 'aria-label="energy over x: 3 sets"' in report
+    assert 'aria-label="Energy over x, 3 sets."' in report
     assert report.count("<circle") == 3
     assert 'aria-label="How long sets took' in report
 
@@ -57,7 +57,7 @@ def test_of_many_rows_it_has_the_first_ones_and_says_so(bench: Bench) -> None:
     text = (bench.folder / "many.html").read_text()
     assert "These are the first 200 of 205 rows; results.csv has all of them." in text
     assert text.count('<th scope="row">') == 201  # and the host
-    assert 'aria-label="stdout over x: 205 sets"' in text
+    assert 'aria-label="Stdout over x, 205 sets."' in text
 
 
 def test_what_programs_print_is_text_in_it_and_no_markup(bench: Bench) -> None:
