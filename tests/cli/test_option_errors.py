@@ -53,9 +53,16 @@ BY_FORM = {
     "FILE": "nowhere.txt",
     "PATH": "nowhere.txt",
     "FLOAT RANGE": "abc",
+    "INTEGER RANGE": "abc",
+    "X": "abc",
+    "longest|given": "perhaps",
+    "[dots|lines|histogram|heat]": "pie",
+    "[x|y|xy]": "z",
+    "NAME": "nowhere",
+    "FOLDER": "nowhere",
 }
 # Any text is right for these, or they write what they name.
-ANY_TEXT = {"--ask", "--setup", "--prepare", "--output", "--to", "--man"}
+ANY_TEXT = {"--ask", "--setup", "--prepare", "--output", "--to", "--man", "--author", "--license", "--into"}
 # They show what is there, and say so without naming the file: nothing has run in the folder.
 READING = {"--name", "--host"}
 
@@ -92,6 +99,8 @@ def rest(command: str, option: str) -> tuple[str, ...]:
     """The words after the option that make a whole command line."""
     if command in ("run", "check") and option != "--file":
         return LINE if option != "-p" else LINE[2:]
+    if command == "replay":
+        return ("spe.yaml",)
     if command in ("show", "log", "why", "files", "cancel"):
         return ("1",)
     return ("1", "--", "ls") if command == "ask" else ()
@@ -114,8 +123,9 @@ def test_a_value_that_is_wrong_is_named_with_its_option(
     assert "Traceback" not in err and not (folder / "runs").exists()
     # `--after` names the sweep that is not there, and reading commands say that nothing has run.
     reads = option in ("-F", "--file") and command not in ("run", "check", "retry")
-    is_named = option.startswith("--after") and value in err
-    if not (option in READING or command == "results" or reads or is_named):
+    # So do those of a zip, before they look at the hosts that it would run on.
+    is_named = option.startswith("--after") and value in err or (command, option) == ("replay", "--hosts")
+    if not (option in READING or command in ("results", "plot") or reads or is_named):
         assert option in err or (option == "--file" and value in err), err
         assert value in err, err
 
