@@ -73,8 +73,9 @@ def grow(path: Path, count: int) -> None:
     plan, spec, last, have = connection.execute("SELECT plan, max(spec), max(ticket), count(*) FROM tasks").fetchone()
     (program,) = connection.execute("SELECT max(program) FROM tickets").fetchone()
     new = range(have + 1, count + 1)
-    tickets = "INSERT INTO tickets (id, task, client, host, state, issued, seconds, program) VALUES (?,?,'1',?,?,1e9,?,?)"
-    connection.executemany(tickets, ((last + n, n, "localhost", "accepted", n % 13 / 10, program) for n in new))
+    columns = "id, task, client, host, state, issued, seconds, program"
+    tickets = f"INSERT INTO tickets ({columns}) VALUES (?, ?, '1', 'localhost', 'accepted', 1e9, ?, ?)"
+    connection.executemany(tickets, ((last + n, n, n % 13 / 10, program) for n in new))
     tasks = "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, 'done', 1, 0, NULL, '{}', ?, NULL, ?)"
     connection.executemany(tasks, ((n, n.to_bytes(20), plan, n - 1, values(n), last + n, spec) for n in new))
     outputs = "INSERT INTO outputs (task, name, value, size, number) VALUES (?, ?, ?, 8, ?)"

@@ -124,7 +124,7 @@ def test_a_value_that_is_wrong_is_named_with_its_option(
     # `--after` names the sweep that is not there, and reading commands say that nothing has run.
     reads = option in ("-F", "--file") and command not in ("run", "check", "retry")
     # So do those of a zip, before they look at the hosts that it would run on.
-    is_named = option.startswith("--after") and value in err or (command, option) == ("replay", "--hosts")
+    is_named = (option.startswith("--after") and value in err) or (command, option) == ("replay", "--hosts")
     if not (option in READING or command in ("results", "plot") or reads or is_named):
         assert option in err or (option == "--file" and value in err), err
         assert value in err, err
