@@ -71,9 +71,15 @@ class Sweep:
             if not one:
                 raise UsageError("a set has no parameter", where="add", todo="Write add(x=1).")
         self._sets += [{name: _plain(value) for name, value in one.items()} for one in new]
-        if self._engine is not None and self._engine.is_alive:
-            self._write()
-            self._is_behind = not self._engine.add(self._checked()) or self._is_behind
+        if self._engine is not None and not self._is_behind:
+            # A loop over the rows of a run that has ended meanwhile begins another one.
+            self._is_behind = not (self._engine.is_alive and self._brought())
+
+    def _brought(self) -> bool:
+        """Bring all sets to the run that goes on; False where it takes none any more."""
+        assert self._engine is not None
+        self._write()
+        return self._engine.add(self._checked())
 
     # -- runs
 
@@ -86,7 +92,6 @@ class Sweep:
         """
         while True:
             engine = self._started(rows=False)
-            self._is_behind = False
             with ProgressLine(engine):
                 self._ended(engine)
             if not self._is_behind:
@@ -110,11 +115,15 @@ class Sweep:
     def _rows(self) -> Iterator[dict[str, Cell]]:
         """Yield the rows of one run."""
         engine = self._started(rows=True)
-        self._is_behind = False
         typed = TypedRows(self._checked())
         with ProgressLine(engine):
-            for line in engine.lines():
-                yield typed.row(json.loads(line))
+            try:
+                for line in engine.lines():
+                    yield typed.row(json.loads(line))
+            except KeyboardInterrupt:
+                engine.interrupt()
+                self._ended(engine)
+                raise
             self._ended(engine)
 
     def stop(self, now: bool = False) -> None:
@@ -132,6 +141,7 @@ class Sweep:
         from ..sweep.sweep import run_folder
 
         self._engine = Engine(self.path, run_folder(self._checked()), rows)
+        self._is_behind = False
         return self._engine
 
     def _ended(self, engine: Engine) -> None:

@@ -58,6 +58,26 @@ def test_sets_added_in_the_loop_go_to_the_run_that_goes_on_or_to_one_after_it(be
     assert found == [1, 2, 3, 4]
 
 
+def test_sets_added_in_the_loop_after_the_run_has_ended_run_all_the_same(bench: Bench) -> None:
+    sweep = spe.Sweep("echo {{ x }}", **KEYS)
+    sweep.add({"x": 1}, {"x": 2})
+    rows = sweep.as_completed()
+    found = [next(rows)["x"]]
+    wait_until(lambda: not sweep._engine or not sweep._engine.is_alive, "the run has ended")
+    sweep.add(x=3)
+    found += [row["x"] for row in rows]
+    assert sorted(found) == [1, 2, 3]
+
+
+def test_sets_that_came_too_late_for_a_loop_that_was_left_are_run_by_run(bench: Bench) -> None:
+    sweep = spe.Sweep("echo {{ x }}", **KEYS)
+    sweep.add(x=1)
+    next(sweep.as_completed())
+    wait_until(lambda: not sweep._engine or not sweep._engine.is_alive, "the run has ended")
+    sweep.add(x=2)
+    assert sweep.run().counts()["done"] == 2
+
+
 def test_parameters_and_all_other_keys_are_those_of_spe_yaml(bench: Bench) -> None:
     bench.worker("cat data.txt; echo $WHICH $1")
     bench.write("data.txt", "of the input\n")
