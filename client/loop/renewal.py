@@ -80,7 +80,7 @@ class OriginalRenewal:
         if present == changed and changed.key not in self._under_way:
             log.say("a program changed %s, which tasks share: it is fetched again" % changed.path)
             self._under_way.add(changed.key)
-            Fetcher(self, changed.key).start()
+            Fetcher(self, changed).start()
 
     def end(self, came: Tuple[str, Optional[Original], str]) -> None:
         """Let attempts begin again: (key, original, fault).
@@ -106,16 +106,16 @@ class Fetcher(Talker):
     The asking thread cannot do it: the master may hold its request for long.
     """
 
-    def __init__(self, renewal: OriginalRenewal, key: str) -> None:
+    def __init__(self, renewal: OriginalRenewal, changed: Original) -> None:
         super().__init__(renewal.shared)
-        self._renewal, self._key = renewal, key
+        self._renewal, self._changed, self._key = renewal, changed, changed.key
 
     def talk(self) -> None:
         renewal = self._renewal
         original, fault = None, ""
         try:
             if self._key != WORKER:
-                original = renewal.files.have(self.connection, self._key, is_changed=True)
+                original = renewal.files.have(self.connection, self._key, self._changed)
             elif renewal.worker:
                 original = renewal.worker.have(self.connection)
         except OSError as trouble:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
-from typing import Callable, Set
+from typing import Callable, Optional, Set
 
 from ..wire.master import MasterConnection
 from ..wire.task_record import ARCHIVE
@@ -32,15 +32,18 @@ class InputCache:
         self.kept: "OrderedDict[str, Original]" = OrderedDict()
         self._lock = threading.Lock()
 
-    def have(self, connection: MasterConnection, key: str, is_changed: bool = False) -> Original:
+    def have(
+        self, connection: MasterConnection, key: str, changed: Optional[Original] = None
+    ) -> Original:
         """Return the original with this key, fetched again if somebody has changed it.
 
-        Of a tree, with its many files, the caller says so. Raises OSError.
+        `changed`: one of which that is known, as for a tree, with its many files. Where another one
+        has taken its place meanwhile, that is returned. Raises OSError.
         """
         # Held over the fetching: the other thread would fetch the same file.
         with self._lock:
             original = self.kept.get(key)
-            is_good = original and not is_changed and (original.is_tree or original.is_right())
+            is_good = original and original != changed and (original.is_tree or original.is_right())
             if original is None or not is_good:
                 try:
                     self.kept[key] = original = self._bring(connection, key)

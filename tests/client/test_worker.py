@@ -272,6 +272,20 @@ def test_a_shared_file_that_was_changed_is_brought_again_and_tasks_keep_what_the
     assert os.stat(tmp_path / "of a task").st_ino == original.stamp[2]
 
 
+def test_a_shared_file_of_which_two_threads_know_that_it_was_changed_is_brought_again_once(
+    tmp_path: Path, master: Master, connection: MasterConnection, sums: list[str]
+) -> None:
+    """One finds it when it asks for tasks, the other was told by a hand."""
+    files = InputCache(str(tmp_path / "files"))
+    changed = files.have(connection, sums[1])
+    Path(changed.path).chmod(0o644)
+    again = files.have(connection, sums[1])
+    assert files.have(connection, sums[1], changed) == again != changed
+    assert len(master.of("/file")) == 2
+    assert files.have(connection, sums[1], again) != again, "also where it looks right, as a tree may"
+    assert len(master.of("/file")) == 3
+
+
 def test_a_worker_that_is_fetched_again_is_a_new_file_and_tasks_keep_what_they_have(
     worker_master: Master, connection: MasterConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
