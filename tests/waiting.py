@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 LIMIT = 60.0  # seconds
+BACK = 3 * LIMIT  # seconds in which a host that was lost is surely back: pauses between its starts grow to a minute
 LOOK = 0.02  # seconds between two looks
 
 

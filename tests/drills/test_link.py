@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from lab import Boot, Lab, LabHost
 from needs import need
-from waiting import wait_until
+from waiting import BACK, wait_until
 
 from .kit import LEASE, THERE, Drill
 
@@ -51,7 +51,7 @@ def test_cut_and_healed_beyond_the_lease(make_drill: Maker, lab: Lab) -> None:
     drill.hosts[0].cut()
     wait_until(lambda: drill.lost, "its tickets are lost", LEASE + 20)
     drill.hosts[0].heal()
-    wait_until(lambda: drill.held_by("h01"), "it works again")
+    wait_until(lambda: drill.held_by("h01"), "it works again", BACK)
     drill.open_gate()
     drill.end()
     drill.five_checks("link cut beyond the lease, then healed")
@@ -118,7 +118,7 @@ def test_all_hosts_gone_and_back(make_drill: Maker, lab: Lab, how: str) -> None:
         for host in drill.hosts:
             host.power_on(Boot(binds=((drill.shared, THERE),)))
     # One host alone would end the run, before the other is back to clear up what it left.
-    wait_until(lambda: drill.held_by("h01") and drill.held_by("h02"), "both are back")
+    wait_until(lambda: drill.held_by("h01") and drill.held_by("h02"), "both are back", BACK)
     drill.open_gate()
     drill.end()
     drill.five_checks(f"all hosts {how} beyond the lease, then back")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from lab import USER, Boot, Lab, LabHost
-from waiting import wait_until
+from waiting import BACK, wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(300)]
 LAB_HOSTS = 2
@@ -299,7 +299,7 @@ def test_a_host_that_is_lost_while_it_is_started_is_tried_again(
     cut_off(hosts[0])
     wait_until(lambda: "h01: connection lost" in sweep.said, "it is told")
     wait_until(lambda: "h01: it is tried again" in sweep.said, "and what is done now")
-    wait_until(lambda: "h01: up" in sweep.said, "it is up after all")
+    wait_until(lambda: "h01: up" in sweep.said, "it is up after all", BACK)
     if not only:
         wait_until(lambda: sweep.hosts()["h01"]["done"], "it works")
         hosts[1].shell("rm shut")
@@ -321,7 +321,7 @@ def test_a_host_that_hangs_up_in_the_middle_of_the_key_exchange_is_tried_again(
     sweep.start("h01 slots=1,h02 slots=1")
     wait_until(lambda: "h01: connection lost: in the middle of the key exchange" in sweep.said, "it is told")
     hosts[0].unblock()
-    wait_until(lambda: sweep.hosts().get("h01", {}).get("done"), "it works")
+    wait_until(lambda: sweep.hosts().get("h01", {}).get("done"), "it works", BACK)
     hosts[1].shell("rm shut")
     assert sweep.end() == 0
 
@@ -337,7 +337,7 @@ def test_a_host_whose_power_fails_while_it_is_started_is_tried_again(hosts: list
     wait_until(lambda: "h01: connection lost" in sweep.said, "it is told")
     wait_until(lambda: "h01: timeout" in sweep.said, "it was tried again, in vain")
     hosts[0].boot(BASH)
-    wait_until(lambda: sweep.hosts().get("h01", {}).get("done"), "it works", 120)
+    wait_until(lambda: sweep.hosts().get("h01", {}).get("done"), "it works", BACK)
     hosts[1].shell("rm shut")
     assert sweep.end() == 0
 
@@ -351,7 +351,7 @@ def test_a_host_whose_link_is_cut_while_it_is_started_is_tried_again(hosts: list
     hosts[0].cut()
     wait_until(lambda: "h01: connection lost" in sweep.said, "its silence is noticed", 150)
     hosts[0].heal()
-    wait_until(lambda: sweep.hosts().get("h01", {}).get("done"), "it works", 120)
+    wait_until(lambda: sweep.hosts().get("h01", {}).get("done"), "it works", BACK)
     hosts[1].shell("rm shut")
     assert sweep.end() == 0
 
