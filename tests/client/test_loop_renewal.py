@@ -38,8 +38,8 @@ class Workers:
 class Started(list[str]):
     """The keys of the originals that a thread would fetch, in place of these threads."""
 
-    def __call__(self, _: object, key: str) -> Started:
-        self.append(key)
+    def __call__(self, _: object, changed: Original) -> Started:
+        self.append(changed.key)
         return self
 
     def start(self) -> None:
@@ -178,7 +178,7 @@ def test_the_inputs_of_all_tickets_that_are_held_are_needed(renewal: Any) -> Non
 
 
 def fetch(renewal: Any, key: str, *answers: Any) -> tuple[PlayedMaster, list[Any]]:
-    fetcher = Fetcher(renewal, key)
+    fetcher = Fetcher(renewal, PROGRAM if key == WORKER else INPUT)
     line = fetcher.connection = PlayedMaster(renewal.parts.master, *answers)
     fetcher.talk()
     return line, renewal.parts.events()
