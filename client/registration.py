@@ -22,6 +22,7 @@ def _introduction(options: ClientOptions, others: Others) -> Query:
         ("host", options.host),
         ("slots", options.slots),
         ("pings", 1),
+        ("grants", 1),
         ("cores", facts.cores()),
     ]
     if others.who:

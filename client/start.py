@@ -23,7 +23,7 @@ from .loop.pinging import LongPoller, Pinger
 from .loop.prefetch import Demand, Prefetch
 from .loop.renewal import OriginalRenewal
 from .loop.sending import Senders
-from .loop.talker import Shared
+from .loop.talker import Shared, tell_bound
 from .loop.tickets import Tickets
 from .machine import facts, process_tree
 from .machine.load import Load
@@ -36,6 +36,7 @@ from .software.build import Build
 from .software.software import Container
 from .task.settings import Settings
 from .task.spawn import keep_files_to_ourselves
+from .wire.bound import Bound
 from .wire.goodbye import Unsaid, say_bye
 from .wire.lease import Lease, SharedTime
 from .wire.master import Master, MasterConnection
@@ -237,6 +238,7 @@ class Client:
             shared, hands, renewal, Senders(shared, settings), self.host_ends
         )
         loop = Loop(shared, hands, attempts, renewal, orders.is_answering, self.host_ends)
+        tell_bound(shared, self.config.get("Slots"))
         log.say("registered with %s, %d tasks at a time" % (self.options.address.url, slots))
         asker = Asker(shared, renewal, orders.fetch)
         return loop.run(
@@ -269,6 +271,7 @@ class Client:
             prefetch=Prefetch(slots if may_prefetch else 0),
             lease=lease,
             load=Load(cores=cores),
+            bound=Bound(),
             base=anchor.HERE,
             worker_name=self.worker.name if self.worker else "",
             may_hold=self.config.get("Control", "hold") == "hold",
@@ -276,10 +279,7 @@ class Client:
 
 
 def _told(ready: Ready, ending: exits.Ending) -> int:
-    """Log how the client ends, and tell it to the process that waits. Return the exit code.
-
-    That process hears the first word only.
-    """
+    """Log how the client ends, and tell who waits the first word of it. Return the exit code."""
     log.say(ending.text)
     ready(ending.code, ending.text)
     return ending.code

@@ -14,6 +14,7 @@ From the client to a hand:
     worker       original            the worker has been fetched again
     lose         original            end what runs with this original: it was changed
     here         -                   answer, to show that you live
+    bound        (slots, number)     keep so many slots free; the number counts the bounds
     stop         is_hasty            the client ends
 
 From a hand to the client:
@@ -29,6 +30,7 @@ From a hand to the client:
     fault        text                the hand ends because of a fault of its own
     killed       (text, tickets)     put in by the client when the hand is gone
     here         -                   the answer
+    bounded      number              this bound is followed; what had not begun was given back
 """
 
 import marshal

@@ -57,7 +57,8 @@ class Hand:
         self.stopping = False
         self.is_hasty = False  # the host shuts down
         self._due = 0.0  # latest time at which the client is to hear of short tasks
-        self._numbers = sorted(slots, reverse=True)  # free slots; the lowest is taken first
+        # Free slots, of which the lowest is taken first; so many must stay free.
+        self._numbers, self._closed = sorted(slots, reverse=True), 0
         self._wakeup = WakeupPipe()
         self._orders: Dict[str, Callable[[Any], None]] = {
             "begin": self.begin,
@@ -70,6 +71,7 @@ class Hand:
             "here": lambda _: self._say("here"),
             "worker": self.files.take_worker,
             "lose": lambda original: self.files.lose(original, self.running),
+            "bound": self.bound,
         }
 
     # -- the steps
@@ -120,10 +122,7 @@ class Hand:
                 self.ending.append(attempt)
 
     def settle(self) -> None:
-        """Free the slots of attempts of which no process is left; their results are on their way.
-
-        A process that cannot be killed holds its slot up for some seconds only.
-        """
+        """Free the slots of attempts of which no process is left, or none that can be killed."""
         if not self.ending:
             return
         alive = self.children.kill_strays(self.running, self.ending)
@@ -145,7 +144,7 @@ class Hand:
 
     def fill(self) -> None:
         """Begin attempts until no slot is free or nothing is ready."""
-        while self._numbers and self.ready:
+        while self.ready and len(self._numbers) > self._closed:
             self._begin(self.ready.popleft())
 
     def report(self) -> None:
@@ -226,14 +225,17 @@ class Hand:
                     self._say("watched", ticket)
 
     def begin_unsure(self, asked: float) -> None:
-        """Queue again what waited for the master's word, which counts for tickets held at `asked`.
-
-        The attempts that the master called back are dropped by now.
-        """
+        """Queue what waited for the master's word. It counts for tickets held at `asked`."""
         unsure, self.unsure = self.unsure, []
         for attempt in unsure:
             attempt.sure = attempt.sure or attempt.held_at <= asked
         self.ready.extendleft(reversed(unsure))
+
+    def bound(self, which: Tuple[int, int]) -> None:
+        """Keep so many slots free: (slots, number of the bound). What has not begun goes back."""
+        self._closed, number = which
+        self._tell_unbegun("unbegun")
+        self._say("bounded", number)
 
     def stop(self, is_hasty: bool) -> None:
         """End because the client does; `is_hasty`: its host shuts down, and a KILL is near."""

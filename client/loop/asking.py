@@ -51,6 +51,7 @@ class Asker(HeldTalker):
             query = self._query(count, ahead, WAIT if can_wait else 0)
             reply = self.connection.ask("/task", query, timeout=WAIT + 30.0)
             fetch_orders(reply, self.connection, self._fetch)
+            self.hear_bound(reply)
             is_over = reply.status == 503 and reply.headers.get("Retry-After") is None
             if reply.status == 200:
                 self._take(reply, asked)
@@ -67,7 +68,7 @@ class Asker(HeldTalker):
         query += [("files", "sha256"), ("archives", "tar"), ("results", "many"), ("got", self._got)]
         if ahead:
             query.append(("ahead", ahead))
-        query += self.shared.load.told(self.shared.base)
+        query += self.shared.load.told(self.shared.base) + self.shared.bound.words
         if self.shared.worker_name:
             query.insert(0, ("worker", self.shared.worker_name))
         return query

@@ -38,6 +38,9 @@ class AttemptPipeline:
         self._tickets, self._demand, self._prefetch = shared.tickets, shared.demand, shared.prefetch
         self._host_ends = host_ends
         self._recall = Recall(hands, shared.demand)
+        self._bound = shared.bound
+        self._is_draining = False  # more programs are here than the bound allows to begin
+        self._unbounded = 0  # hands that do not follow the newest bound yet
         # By ticket: set when a hand has begun it.
         self._watchers: Dict[int, List[threading.Event]] = {}
 
@@ -87,6 +90,26 @@ class AttemptPipeline:
     def return_unbegun(self, count: int) -> None:
         """Return up to `count` tickets that have not begun, the last ones: other hosts are idle."""
         self._recall.owe(count)
+
+    def follow(self, told: Tuple[int, int]) -> None:
+        """Have no more programs at a time than a farm grants: (programs, number of the bound)."""
+        slots, number = told
+        if number <= self._bound.number:
+            return  # a newer one has overtaken it
+        self._bound.number = number
+        self._unbounded = self._hands.bound(slots, number)
+        self._prefetch.resize(slots)
+        # At least one: the request for it is how the master reaches a client without tickets.
+        self._demand.resize(max(1, slots))
+
+    def note_begun(self) -> None:
+        """Note how many programs there are, and tell the master when slots have become free for others."""
+        if self._bound.followed is None:
+            return
+        before, self._bound.begun = self._bound.begun, self._hands.begun
+        if self._is_draining and self._bound.begun < before:
+            self._shared.lease.request_renewal()
+        self._is_draining = self._hands.is_draining
 
     def watch(self, which: Tuple[int, threading.Event]) -> None:
         """Keep the directory of a ticket from other tickets while a person looks into it.
@@ -144,6 +167,18 @@ class AttemptPipeline:
             if attempt is not None:
                 attempt.hear(came)
                 self._tickets.ready.appendleft(attempt)
+
+    def hear_bounded(self, number: int) -> None:
+        """Note that one more hand follows a bound. What does not fit it goes back to the master."""
+        if number != self._bound.number:
+            return
+        self._unbounded -= 1
+        if not self._unbounded:
+            self._bound.begun = self._hands.begun
+            self._bound.followed = number
+            self._shared.lease.request_renewal()
+            if self._tickets.ready:
+                self._recall.owe(len(self._tickets.held))
 
     def hear_back(self, told: List[Told]) -> None:
         """Queue again what a hand was asked to give back.

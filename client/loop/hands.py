@@ -31,6 +31,8 @@ class HandProcess:
 
     def __init__(self, pid: int, channel: Channel, slots: int) -> None:
         self.pid, self.channel, self.slots = pid, channel, slots
+        self.limit = slots  # of slots that it may take at a time
+        self.draining = 0  # programs that it had when that limit was lowered, and still has
         # Tickets that have a slot at the hand, or wait for one, in the order in which it got them.
         self.tickets: Dict[int, None] = {}
         self.given = 0  # number of attempts given
@@ -46,6 +48,23 @@ class HandProcess:
         for one in told:
             self.tickets.pop(one[0], None)
         self.given = len(self.tickets)
+        self.draining = min(self.draining, self.given)
+
+    def bound(self, slots: int, number: int) -> None:
+        """Have it take no more than so many slots. What has begun goes on."""
+        self.draining = min(self.given, max(self.limit, self.draining))
+        self.limit = slots
+        self.channel.send("bound", (self.slots - slots, number))
+
+    @property
+    def begun(self) -> int:
+        """The most programs that it has now."""
+        return min(self.given, max(self.limit, self.draining))
+
+    @property
+    def room(self) -> int:
+        """Slots for attempts; 0 while programs are to end first."""
+        return self.limit if self.draining <= self.limit else 0
 
     def look(self, awake: float, slept: bool = False) -> None:
         """Note how it is, after `awake` seconds in which this process ran.
@@ -107,10 +126,12 @@ class Hands:
 
         `following` returns the next attempt, None when there is none.
         """
-        batches: List[Tuple[HandProcess, List[Any]]] = [(one, []) for one in self.processes]
+        batches: List[Tuple[HandProcess, List[Any]]] = [
+            (one, []) for one in self.processes if one.room
+        ]
         while batches:
-            hand, batch = min(batches, key=lambda pair: pair[0].given / pair[0].slots)
-            if hand.given >= hand.slots * (1 + near):
+            hand, batch = min(batches, key=lambda pair: pair[0].given / pair[0].room)
+            if hand.given >= hand.room * (1 + near):
                 break
             attempt = following()
             if attempt is None:
@@ -140,11 +161,29 @@ class Hands:
 
     def is_uneven(self) -> bool:
         """Tell whether one hand has a free slot while attempts wait at another one."""
-        return any(one.given < one.slots for one in self.processes) and self.are_waiting()
+        return any(one.given < one.room for one in self.processes) and self.are_waiting()
 
     def are_waiting(self) -> bool:
         """Tell whether a hand has more attempts than slots."""
-        return any(one.given > one.slots for one in self.processes)
+        return any(one.given > max(one.limit, one.draining) for one in self.processes)
+
+    def bound(self, slots: int, number: int) -> int:
+        """Share so many slots among the hands. Return how many hands are to answer `bounded`."""
+        many = len(self.processes)
+        for place, hand in enumerate(self.processes):
+            share = slots // many + (place < slots % many)
+            hand.bound(min(share, hand.slots), number)
+        return many
+
+    @property
+    def is_draining(self) -> bool:
+        """Tell whether programs are to end before a new one may begin at their hand."""
+        return any(one.draining > one.limit for one in self.processes)
+
+    @property
+    def begun(self) -> int:
+        """The most programs that all hands have now."""
+        return sum(one.begun for one in self.processes)
 
     def tell(self, name: str, argument: Any = None) -> int:
         """Send a message to all hands. Return how many there are."""

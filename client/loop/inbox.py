@@ -13,6 +13,7 @@ From the threads that talk with the master:
     renewed        (key, original, fault) a changed original was fetched again, or could not be
     watch          (ticket, Event)        a person is going to look into the directory of a task
     signal         (ticket, number)       a person stops a task, or has it go on
+    bound          (programs, number)     a farm grants so many at a time from now on
     end            Ending                 a reason to end the client
 
 From signal handlers: `got signal`, its number. From the hands: see hand/channel.py.

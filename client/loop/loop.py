@@ -65,6 +65,7 @@ class Loop:
             "renewed": renewal.end,
             "watch": attempts.watch,
             "signal": lambda which: self.hands.tell("signal", which),
+            "bound": attempts.follow,
             "end": self.end,
             "got signal": self.hear_signal,
             # from hands
@@ -72,6 +73,7 @@ class Loop:
             "ended": attempts.hear_ended,
             "unbegun": attempts.hear_unbegun,
             "back": attempts.hear_back,
+            "bounded": attempts.hear_bounded,
             "unsure": self.hear_unsure,
             "watched": attempts.hear_watched,
             "changed": renewal.begin,
@@ -99,6 +101,7 @@ class Loop:
                 self.wait()
                 self.handle_events()
                 self.attempts.feed_hands()
+                self.attempts.note_begun()
         finally:
             self.stop()
             asker.hang_up()  # or the master might give out tasks to a client that is gone

@@ -45,7 +45,9 @@ class Pinger(Talker):
             self.inbox.tell("confirmed", began)
 
     def _ping(self, tickets: List[int]) -> None:
-        reply = self.connection.ask("/ping", [("ticket", one) for one in tickets])
+        query: Query = [("ticket", one) for one in tickets]
+        reply = self.connection.ask("/ping", query + self.shared.bound.words)
+        self.hear_bound(reply)
         if reply.status != 205:
             return
         expired = _tickets_in(reply.headers.get("Expired"))
@@ -80,12 +82,15 @@ class LongPoller(Talker):
             began = time.monotonic()
             hold = HOLD if self.shared.may_hold else A_MOMENT
             query: Query = [("wait", hold), *self.shared.load.told(self.shared.base)]
+            query += self.shared.bound.words
             reply = self.connection.ask("/ping", query, timeout=HOLD + 30.0)
             fetch_orders(reply, self.connection, self._fetch)
+            is_told = self.hear_bound(reply)
             if reply.status == 205:
                 for ticket in _tickets_in(reply.headers.get("Expired")) or []:
                     self.inbox.tell("expired", ticket)
-            self._rest(reply, time.monotonic() - began)
+            if not is_told:
+                self._rest(reply, time.monotonic() - began)
 
     def _rest(self, reply: Reply, seconds: float) -> None:
         """Return tickets that idle hosts should have; else wait, where no request was held."""

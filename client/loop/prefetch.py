@@ -50,6 +50,10 @@ class Prefetch:
         self._failures = 0
         self._mean = seconds if not self._mean else self._mean + SHARE * (seconds - self._mean)
 
+    def resize(self, slots: int) -> None:
+        """Note that so many tasks may run at a time from now on."""
+        self._slots = slots if self._slots or slots else 0
+
     def limit(self, most: int) -> None:
         """Fetch at most `most` tasks ahead from now on: their files take space on the disk."""
         self._most = min(self._most, most)
@@ -124,6 +128,13 @@ class Demand:
                 self.nothing_held.clear()
                 self.something_held.set()
             if self._is_worth_asking():  # waking a thread costs as much as a task
+                self._changed.notify()
+
+    def resize(self, slots: int) -> None:
+        """Note that so many tasks may run at a time from now on."""
+        with self._changed:
+            self.slots = slots
+            if self._is_worth_asking():
                 self._changed.notify()
 
     def refuse(self) -> None:

@@ -2,13 +2,15 @@
 
 import signal
 import threading
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from .. import exits
 from ..machine.load import Load
 from ..machine.process_limit import unforeseen
+from ..wire.bound import Bound, told
 from ..wire.lease import Lease
 from ..wire.master import Master, Stopping
+from ..wire.reply import Reply
 from .inbox import Inbox
 from .prefetch import Demand, Prefetch
 from .tickets import Tickets
@@ -24,6 +26,7 @@ class Shared(NamedTuple):
     prefetch: Prefetch
     lease: Lease
     load: Load
+    bound: Bound
     base: str  # the path of the folder of this client
     worker_name: str  # empty for none
     may_hold: bool  # True: the master may hold requests (long poll)
@@ -70,9 +73,25 @@ class Talker(threading.Thread):
         """
         self.shared.lease.wait(self.master.stopping)
 
+    def hear_bound(self, reply: Reply) -> bool:
+        """Tell the loop how many programs this client may have, where a farm's grant has changed.
+
+        Return whether it has.
+        """
+        return tell_bound(self.shared, reply.headers.get("Slots"))
+
     def hang_up(self) -> None:
         """Close the connection. A request that waits in this thread ends at once."""
         self.connection.close()
+
+
+def tell_bound(shared: Shared, text: Optional[str]) -> bool:
+    """Tell the loop the bound that the master has told, if it is new. Return whether it is."""
+    came = told(text)
+    if came is None or came[1] <= shared.bound.number:
+        return False
+    shared.inbox.tell("bound", came)
+    return True
 
 
 class HeldTalker(Talker):

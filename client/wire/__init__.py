@@ -1,5 +1,6 @@
 """The way to the master: connection, patience, lease, task records, multipart bodies, last words.
 
+    bound        The bound of programs that a farm's grant sets
     connection   The address of the master and how a connection to it is made
     goodbye      The last words of a client to the master
     lease        The lease: how long the master's last word about our tickets holds

@@ -114,10 +114,21 @@ class Desk:
     # -- register
 
     async def register(
-        self, host: str, platform: str, slots: int, pings: bool, cores: int = 0
+        self,
+        host: str,
+        platform: str,
+        slots: int,
+        pings: bool,
+        cores: int = 0,
+        follows_grants: bool = False,
     ) -> Welcome:
-        """Take in a client; return what it is told beside what all clients are told."""
+        """Take in a client; return what it is told beside what all clients are told.
+
+        `follows_grants`: it begins no more tasks at a time than it is told.
+        """
         client = self.dispatch.register(self.clock(), host, platform, slots, pings, cores)
+        if follows_grants:
+            self.dispatch.handout.grants.follow(client)
         await self._store()
         self.events.note("host_up", f"{host}: a client with {counted(slots, 'slot')} is here", host)
         log.info(
@@ -207,6 +218,7 @@ class Desk:
                 or left <= 0
                 or self.dispatch.steering.closed_for(client)
                 or self.orders.due(client)
+                or self.dispatch.handout.grants.is_due(client)
             ):
                 return records
             if not await self.held_requests.hold_task(left, count - ahead, client):
@@ -258,6 +270,30 @@ class Desk:
         if taken and reason:
             self.dispatch.handout.note_given_back(client, reason)
         await self._store_if_it_can()
+
+    # -- grants of a farm
+
+    def allow(self, epoch: int, number: int, slots: Mapping[str, int]) -> bool:
+        """Hand out as many tasks on each host as a farm grants from now on.
+
+        Clients whose bound changes are told at once. Return False for a grant that a newer one has
+        overtaken.
+        """
+        grants = self.dispatch.handout.grants
+        taken = grants.allow(epoch, number, slots)
+        if taken:
+            for client in grants.due():
+                self.held_requests.reach(client)
+            self.wake_idle()
+            self.moved.set()
+        return taken
+
+    def hear_granted(self, client: str, number: int, begun: int) -> None:
+        """Take in which bound a client follows, and how many programs it has."""
+        grants = self.dispatch.handout.grants
+        grants.hear(client, number, begun)
+        if grants.is_due(client):  # what another client of its host has left may be its own now
+            self.held_requests.reach(client)
 
     # -- ping
 

@@ -52,6 +52,7 @@ class Pings:
     async def _hold(self, client: str, wait: float) -> None:
         lease = scheduler.lease(self.dispatch.rules.ping)
         is_due = self.dispatch.clients.has_expired(client) or self.orders.due(client) > 0
+        is_due = is_due or self.dispatch.handout.grants.is_due(client)
         await self.held_requests.hold_ping(client, min(wait, lease / 2 or wait), is_due)
 
     async def _without_unstored(self, expired: list[int]) -> list[int]:

@@ -184,6 +184,17 @@ class Occupancy:
         """Return how many tasks a client runs at once."""
         return max(1, client.slots // self._cores)
 
+    def issued(self, client_id: str) -> int:
+        """Return the number of tickets that a client has, begun or prefetched."""
+        return self._issued[client_id]
+
+    def resize(self, client: Client, tasks: int) -> None:
+        """Note that a client runs so many tasks at once from now on."""
+        before = self.slots(client)
+        client.slots = tasks * self._cores
+        issued = self._issued[client.id]
+        self._begun += min(issued, self.slots(client)) - min(issued, before)
+
     def entered(self, client: Client) -> None:
         """Correct the counts for tickets that came before their client: they counted as begun, all of them."""
         self._begun -= max(0, self._issued[client.id] - self.slots(client))

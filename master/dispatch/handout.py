@@ -13,6 +13,7 @@ from .board import Board
 from .changes import UNBEGUN, TicketIssued
 from .durations.longest_first import SHORT, LongestFirst
 from .pacing.alike import AlikeFailures
+from .pacing.grants import Grants
 from .pacing.limits import Limits
 from .rules import OneEach, Rules
 from .steering import Steering
@@ -30,6 +31,7 @@ class Handout:
         self._clients = board.clients
         self.one_each: OneEach | None = None  # the rule of `spe check`
         self.limits = Limits(rules, board.occupancy)
+        self.grants = Grants(board.clients, board.occupancy)
         self.alike = AlikeFailures(rules.stop_alike)
         self.loaded: set[str] = set()  # hosts that others use so much that they get nothing
         self.walls: deque[float] = deque(maxlen=501)  # seconds of accepted attempts
@@ -62,6 +64,8 @@ class Handout:
             self._board.end_back_offs(now)
         room = self._guard.room(now, host, self._steering.at_work)
         count = self._count(client, host, count, ahead, room, load)
+        if self.grants.is_set:
+            count = self._granted(client, host, count, ahead)
         if self.one_each:
             count = min(count, 1) if self.one_each.wants(host) else 0
         limit = self.limits.room(now) if self.limits.is_set else None
@@ -91,6 +95,13 @@ class Handout:
         if client and load is not None and self._rules.max_load:
             count = min(count, self._room_beside(client, load))
         return count
+
+    def _granted(self, client: Client | None, host: str, count: int, ahead: int) -> int:
+        """Return how many of `count` tasks the grant of this host leaves, with those fetched ahead."""
+        free = self.grants.room(client, host)
+        if not self.grants.follows(client):
+            return min(count, free)
+        return min(count, free + self._prefetch(client, ahead)) if self.grants.slots.get(host) else 0
 
     def _prefetch(self, client: Client | None, ahead: int) -> int:
         """Return how many tasks this client may prefetch, of the `ahead` that it wants.
@@ -197,7 +208,7 @@ class Handout:
     @property
     def is_scarce(self) -> bool:
         """True when few tasks are offered at a time, although many may wait."""
-        return self.limits.is_set or bool(self._board.back_offs.until)
+        return self.limits.is_set or self.grants.is_set or bool(self._board.back_offs.until)
 
     def may_get(self, client_id: str) -> bool:
         """Tell whether a task would be handed to this client now, if there is one."""
@@ -206,6 +217,8 @@ class Handout:
             return True  # one that did not register: its host is known when it asks
         host = client.host
         if self._steering.withholds(host) or (self.alike.is_watching and self.alike.withholds(host)):
+            return False
+        if self.grants.is_set and not self.grants.room(client, host):
             return False
         return self._guard.room(self._clients.now, host, self._steering.at_work) != 0
 

@@ -126,8 +126,10 @@ class Door:
         if cores > 100_000:
             return _text(400, "cores must be at most 100000")
         pings = request.query.get("pings") == "1"
-        came = await self.desk.register(host, platform, slots, pings, cores)
+        follows = request.query.get("grants") == "1"
+        came = await self.desk.register(host, platform, slots, pings, cores, follows)
         text = protocol.config(self.desk.brief.setup, came.client, came.file, came.shell)
+        text += "".join(f"{key}={value}\n" for key, value in self._bound_of(came.client).items())
         self.desk.note_writers(
             host, query.remark(request, "others"), query.remark(request, "where")
         )
@@ -196,6 +198,7 @@ class Door:
         wait = query.wait(request) or 0.0
         client = query.short_text(request, "client")
         self._note_host(request, client)
+        self._hear_granted(request, client)
         with watched(request, lambda: self.desk.suspect(client)):
             expired = await self.desk.ping(client, tickets, wait)
         status = 204
@@ -207,7 +210,7 @@ class Door:
             idle = self.desk.take_call(client)
             if idle:
                 headers["Idle"] = str(idle)
-        headers |= self._orders_for(client) | self._end_for(client)
+        headers |= self._orders_for(client) | self._end_for(client) | self._bound_of(client)
         return web.Response(status=status, headers=headers)
 
     def _end_for(self, client: str) -> dict[str, str]:
@@ -224,6 +227,17 @@ class Door:
         self._software.unfinished.add(client)
         self.desk.moved.set()
         return {"Over": "1"}
+
+    def _hear_granted(self, request: web.Request, client: str) -> None:
+        """Hear which bound of a farm's grant the client follows, and how many programs it has."""
+        if "granted" in request.query:
+            number, begun = query.number(request, "granted", 0), query.number(request, "begun", 0)
+            self.desk.hear_granted(client, number, begun)
+
+    def _bound_of(self, client: str) -> dict[str, str]:
+        """Return the header with the number of programs that a client may have, in a farm's job."""
+        told = self.desk.dispatch.handout.grants.tell(client)
+        return {"Slots": f"{told.slots} {told.number}"} if told else {}
 
     def _note_host(self, request: web.Request, client: str) -> None:
         """Keep what the client tells of its host, for people."""
@@ -254,6 +268,7 @@ class Door:
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._note_host(request, client)
+        self._hear_granted(request, client)
         with watched(request, lambda: self.desk.suspect(client)):
             records = await self.desk.tasks(
                 client,
@@ -279,7 +294,12 @@ class Door:
             if by_digest:
                 self._inputs.remember(record.task.number, record.work.inputs)
             bodies.append(self._text_of(record, timeout, extra, by_digest))
-        return web.Response(body=b"\n".join(bodies), content_type="text/plain", charset="utf-8")
+        return web.Response(
+            body=b"\n".join(bodies),
+            content_type="text/plain",
+            charset="utf-8",
+            headers=self._bound_of(client),
+        )
 
     def _text_of(self, record: TaskRecord, timeout: float, extra: bool, by_digest: bool) -> bytes:
         """Return the record of one attempt, as this client understands it."""
@@ -311,7 +331,9 @@ class Door:
             self.desk.moved.set()
             return _text(503, "the sweep is over")
         orders = self._orders_for(client)
-        again = "0" if held or orders else later
+        is_told = self.desk.dispatch.handout.grants.is_due(client)
+        again = "0" if held or orders or is_told else later
+        orders |= self._bound_of(client)
         if later == MUCH_LATER:
             text = "this sweep has results of several files, for clients that say results=many"
             return _text(503, text, {"Retry-After": again, **orders})

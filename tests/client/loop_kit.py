@@ -20,6 +20,7 @@ from spe.client.machine.load import Load
 from spe.client.task.attempt import Attempt
 from spe.client.task.settings import Settings
 from spe.client.wire.connection import parse_address
+from spe.client.wire.bound import Bound
 from spe.client.wire.lease import Lease, SharedTime, clock
 from spe.client.wire.master import Master, MasterConnection, Stopping
 from spe.client.wire.reply import Reply
@@ -127,6 +128,7 @@ class Parts:
         self.master = Master(parse_address("http://127.0.0.1:9", ""), SESSION, lambda: None)
         self.stopping = self.master.stopping = InstantEvent()
         self.load = Load()
+        self.bound = Bound()
         self.host_ends = SharedTime(0.0)
         self.shared = Shared(
             master=self.master,
@@ -136,6 +138,7 @@ class Parts:
             prefetch=self.prefetch,
             lease=self.lease,
             load=self.load,
+            bound=self.bound,
             base=self.base,
             worker_name=worker,
             may_hold=may_hold,

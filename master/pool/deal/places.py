@@ -10,7 +10,7 @@ from .asks import Host, Job, Limits
 class Spot:
     """A host during a deal: what is still free there, and who has slots."""
 
-    __slots__ = ("host", "cores", "memory", "gpus", "jobs", "wanted", "is_open")
+    __slots__ = ("cores", "gpus", "host", "is_open", "jobs", "memory", "wanted")
 
     def __init__(self, host: Host) -> None:
         self.host = host
@@ -23,7 +23,7 @@ class Spot:
 class Kind:
     """The hosts that jobs of one kind may use. The first `shut` of them take no new job."""
 
-    __slots__ = ("spots", "shut", "jobs")
+    __slots__ = ("jobs", "shut", "spots")
 
     def __init__(self, spots: list[Spot]) -> None:
         self.spots = spots
@@ -37,7 +37,7 @@ class Search:
     What is free only shrinks during a deal, so a host that was full is never looked at again.
     """
 
-    __slots__ = ("own", "kind", "at_own", "at", "current")
+    __slots__ = ("at", "at_own", "current", "kind", "own")
 
     def __init__(self, own: Sequence[Spot], kind: Kind) -> None:
         self.own, self.kind = own, kind

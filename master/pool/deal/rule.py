@@ -13,11 +13,12 @@ from heapq import heapify, heappop, heapreplace
 from .asks import Host, Job, Limits, User
 from .places import Places, Search, Spot
 
+NO_LIMITS = Limits()
 Targets = dict[int, dict[str, int]]  # job -> host -> tasks
 
 
 def deal(
-    users: Iterable[User], jobs: Sequence[Job], hosts: Iterable[Host], limits: Limits = Limits()
+    users: Iterable[User], jobs: Sequence[Job], hosts: Iterable[Host], limits: Limits = NO_LIMITS
 ) -> Targets:
     """Return how many tasks each job would have on each host, if all slots were dealt now.
 
@@ -46,7 +47,7 @@ def deal(
 class _Chair:
     """A job during a deal: what it has got, and where it looks for more."""
 
-    __slots__ = ("job", "search", "got", "tasks", "left", "cost", "cores", "boosts", "rank")
+    __slots__ = ("boosts", "cores", "cost", "got", "job", "left", "rank", "search", "tasks")
 
     def __init__(self, job: Job, search: Search) -> None:
         self.job, self.search = job, search
@@ -66,7 +67,7 @@ class _Chair:
 class _Person:
     """A user during a deal."""
 
-    __slots__ = ("user", "chairs", "heap", "cores", "boosts", "weight")
+    __slots__ = ("boosts", "chairs", "cores", "heap", "user", "weight")
 
     def __init__(self, user: User) -> None:
         self.user = user

@@ -16,7 +16,7 @@ def boost(priority: int) -> float:
 
     64 counts 1, 80 counts 2, 96 counts 4, 0 counts a sixteenth.
     """
-    return 2.0 ** ((priority - DEFAULT_PRIORITY) / DOUBLES_EVERY)
+    return math.exp2((priority - DEFAULT_PRIORITY) / DOUBLES_EVERY)
 
 
 def age(seconds: float) -> float:
@@ -29,7 +29,7 @@ def age(seconds: float) -> float:
 
 def decayed(used: float, seconds: float, half_life: float = HALF_LIFE) -> float:
     """Return what is left of `used` slot-seconds after this time. A clock set back changes nothing."""
-    return used * 0.5 ** (max(0.0, seconds) / half_life)
+    return used * math.exp2(-max(0.0, seconds) / half_life)
 
 
 def expected_use(
