@@ -19,8 +19,8 @@ from spe.client.loop.tickets import Tickets
 from spe.client.machine.load import Load
 from spe.client.task.attempt import Attempt
 from spe.client.task.settings import Settings
-from spe.client.wire.connection import parse_address
 from spe.client.wire.bound import Bound
+from spe.client.wire.connection import parse_address
 from spe.client.wire.lease import Lease, SharedTime, clock
 from spe.client.wire.master import Master, MasterConnection, Stopping
 from spe.client.wire.reply import Reply

@@ -74,7 +74,7 @@ def test_a_client_that_follows_grants_prefetches_beyond_them() -> None:
 
 
 def test_a_client_that_does_not_follow_grants_prefetches_nothing_and_keeps_within_them() -> None:
-    dispatch, _, client = granted(tasks=100, a=2)
+    dispatch, _, _client = granted(tasks=100, a=2)
     dispatch.board.more = True
     other = dispatch.register(0.0, "b", "", 8, True)
     dispatch.guard.succeeded(0.0, "b", 0)
@@ -85,7 +85,7 @@ def test_a_client_that_does_not_follow_grants_prefetches_nothing_and_keeps_withi
 
 
 def test_an_overtaken_grant_changes_nothing() -> None:
-    dispatch, grants, _ = granted(a=3)
+    _dispatch, grants, _ = granted(a=3)
     assert grants.allow(1, 3, {"a": 1}) and not grants.allow(1, 2, {"a": 8})
     assert grants.allow(2, 1, {"a": 5}), "a farm that was started again counts from 1, in a higher epoch"
     assert not grants.allow(1, 9, {"a": 8}) and grants.slots == {"a": 5}
