@@ -87,7 +87,9 @@ class Holding:
         rank = (self._report.epoch, self._report.number)
         held: dict[str, int] = {}
         self._add(held, rank, self._report.allowed)
-        self._add(held, rank, self._report.out)  # programs may outlive the grant that let them begin
+        self._add(
+            held, rank, self._report.out
+        )  # programs may outlive the grant that let them begin
         return [Grant(*rank, held), *self._grants]
 
     def grant(self, slots: Slots) -> Grant:

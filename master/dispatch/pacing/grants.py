@@ -79,7 +79,9 @@ class Grants:
             self._followers[client_id] = follower
         if number < follower.told[0].number:
             return  # a newer word has overtaken it
-        follower.told = [one for one in follower.told if one.number >= number] or [follower.told[-1]]
+        follower.told = [one for one in follower.told if one.number >= number] or [
+            follower.told[-1]
+        ]
         follower.begun = begun
 
     def tell(self, client_id: str) -> Told | None:

@@ -29,8 +29,7 @@ def deal(
     asking = [job for job in jobs if job.owner in people]
     places = Places(hosts, limits)
     chairs = [
-        _Chair(job, search)
-        for job, search in zip(asking, places.searches(asking), strict=True)
+        _Chair(job, search) for job, search in zip(asking, places.searches(asking), strict=True)
     ]
     for chair in chairs:
         people[chair.job.owner].chairs.append(chair)

@@ -50,7 +50,7 @@ ADA, BEN, CYD = ("ada", 64), ("ben", 64), ("cyd", 64)
         ([ADA, BEN, ("cyd", 0)], [20, 19, 1]),
         ([ADA], [40]),
     ],
-    ids=["three equal users", "ben at 80", "ben at 96", "ben at 64 and 96", "ben's 96 wants one slot", "cyd at 0", "one"],
+    ids=["equal users", "ben at 80", "ben at 96", "ben at 64 and 96", "ben's 96 wants one slot", "cyd at 0", "one"],
 )
 def test_the_worked_table(jobs: list[tuple[str, int]], expected: list[int]) -> None:
     assert dealt(*jobs) == expected
