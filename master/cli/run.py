@@ -54,6 +54,7 @@ LOOK = 0.2  # seconds until a run that has begun meanwhile is looked at again
 @detach_option
 @click.option("--dry", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--until", metavar="TIME", help="Begin nothing after 18:00, or after 2h.")
+@click.option("--granted", is_flag=True, hidden=True, help="A farm grants hosts and tasks.")
 @sweep_file
 @sweep_name
 @as_json
@@ -132,7 +133,7 @@ def _run(
             find_targets(sweep)
             return run_detached(sweep, quiet)
         try:
-            with _early(sweep, hosts) as early:
+            with _early(sweep, "none" if options["granted"] else hosts) as early:
                 chosen = make_options(**options, add=add, early=early)
                 return execute(sweep, chosen, json_, quiet, verbose, anyway)
         except BusyError:

@@ -121,6 +121,7 @@ def make_options(
     retry: bool = False,
     retry_numbers: Sequence[int] = (),
     until: str | None = None,
+    granted: bool = False,
     early: Early | None = None,
     printing: PrintOptions | None = None,
 ) -> RunOptions:
@@ -134,6 +135,7 @@ def make_options(
         hosts_option=hosts,
         hosts_file=_hosts_file(hosts),
         by_hand=hosts == "none",
+        granted=granted,
         change=_program_change(keep, fresh),
         retry=retry,
         retry_numbers=tuple(retry_numbers),

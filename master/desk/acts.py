@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Collection, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 from ..dispatch.steering import CANCELLED, Aside, Steering
 from ..errors import UsageError
@@ -22,6 +22,15 @@ from .questions import signal_tasks
 
 NEAR = 3  # hosts that are named to somebody who has named one that is not there
 META = "steering"  # the store's setting that keeps what was said, for a master that comes back
+
+
+class Granted(Protocol):
+    """What a farm grants to the run."""
+
+    async def allow(
+        self, epoch: int, number: int, tasks: Mapping[str, int], slots: Mapping[str, int]
+    ) -> dict[str, Any]:
+        """Take in a grant, and return the report to the farm."""
 
 
 class RunHosts(Protocol):
@@ -68,6 +77,7 @@ class Acts:
         self.desk = desk
         self.run_hosts = controls.run_hosts
         self._controls = controls
+        self.granted: Granted | None = None  # of a farm's job
 
     def note(self, kind: str, sentence: str, host: str = "") -> None:
         """Tell the user, and everybody who follows the events, what somebody has done."""
@@ -125,6 +135,14 @@ class Acts:
                 "the run is ending: nothing more is handed out",
                 todo="`spe run` goes on afterwards.",
             )
+
+    async def allow(
+        self, epoch: int, number: int, tasks: Mapping[str, int], slots: Mapping[str, int]
+    ) -> dict[str, Any]:
+        """Take in what a farm grants, and return the report to it."""
+        if self.granted is None:
+            raise UsageError("this run is no job of a farm: nothing is granted to it")
+        return await self.granted.allow(epoch, number, tasks, slots)
 
     # -- tasks
 

@@ -4,6 +4,7 @@ It leaves to launch/ how a client gets to a host.
 
     fleet        The hosts of a run: each is started in parallel, looked after (by upkeep.py)
     fleet_hosts  The hosts of a run for the verbs that change them
+    granted_hosts  The hosts of a farm's job: started when they are granted, drained when they are not
     hosts_file   A hosts file that changes while the sweep runs
     life         The client that came of one start of a host, as the dispatch knows it
     making       The time in which hosts make the software of a sweep, as people see it

@@ -52,6 +52,8 @@ class Fleet:
         self._upkeep: dict[
             Host, Upkeep
         ] = {}  # hosts that were to be started; a name may stand for several ports
+        # False while a farm is silent, which counts no client that is started meanwhile.
+        self.may_start: Callable[[], bool] | None = None
         self._started = False
         self._began = 0.0
         self._same_faults = SameFaults(progress.fault, lambda: not self.awaited())
@@ -76,6 +78,7 @@ class Fleet:
                     self.desk,
                     self.progress,
                     self._note_software_fault,
+                    self.may_start,
                 )
             started = self._upkeep[host].start() or started
         return started
@@ -134,6 +137,8 @@ class Fleet:
 
     def stranded(self) -> NothingRuns | None:
         """Return the error that ends the run where no host is up or may come up, and no other client is here."""
+        if self.may_start:  # a farm's job: other hosts may be granted
+            return None
         if not (self._upkeep and all(one.is_out for one in self._upkeep.values())):
             return None
         out = {host.name for host, one in self._upkeep.items() if one.is_given_up}

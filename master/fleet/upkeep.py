@@ -20,6 +20,7 @@ log = logging.getLogger("spe.fleet")
 REGISTER_PAUSE = 0.05  # seconds between looks whether the client has registered
 # Seconds for the client of a start that ended well: a client that works has registered long before.
 REGISTER_LIMIT = 20.0
+START_PAUSE = 1.0  # seconds between two looks whether a client may be started
 
 
 class Upkeep:
@@ -36,14 +37,18 @@ class Upkeep:
         desk: Desk,
         progress: Progress,
         note_software_fault: Callable[[str, LaunchError], None],
+        may_start: Callable[[], bool] | None = None,
     ) -> None:
-        """`note_software_fault` tells the user of such a fault, together with those of others."""
+        """`note_software_fault` tells the user of such a fault, together with those of others.
+
+        While `may_start` returns False, no client is started; those that are up go on.
+        """
         self.host = host
         self.fault: LaunchError | None = None
         self.has_been_up = False  # and was not given up since
         self.is_given_up = False  # the host is not started any more
         self._offer, self._options, self._desk, self._progress = offer, options, desk, progress
-        self._note_software_fault = note_software_fault
+        self._note_software_fault, self._may_start = note_software_fault, may_start
         self._starts = Starts(by_ssh=not host.is_here)
         self._told: Fault | None = None  # the kind that was shown last
         self._task: asyncio.Task[None] | None = None
@@ -93,8 +98,14 @@ class Upkeep:
     # -- from start to end
 
     async def _look_after(self) -> None:
-        while self._is_wanted and await self._once():
+        while await self._is_free_to_start() and await self._once():
             await asyncio.sleep(self._starts.next_pause())
+
+    async def _is_free_to_start(self) -> bool:
+        """Wait while nothing may be started. Return whether the host is still wanted then."""
+        while self._is_wanted and self._may_start and not self._may_start():
+            await asyncio.sleep(START_PAUSE)
+        return self._is_wanted
 
     async def _once(self) -> bool:
         """Start the client once and watch it to its end. Return whether to start the host again."""

@@ -23,7 +23,7 @@ NO_ACTING_TOKEN = (
 )
 Request = Mapping[str, Any]
 
-VERBS: dict[str, Callable[[Acts, Request], Awaitable[str]]] = {
+VERBS: dict[str, Callable[[Acts, Request], Awaitable[object]]] = {
     "pause": lambda acts, asked: acts.pause(),
     "resume": lambda acts, asked: acts.resume(),
     "stop": lambda acts, asked: acts.stop(asked.get("now") is True),
@@ -34,14 +34,17 @@ VERBS: dict[str, Callable[[Acts, Request], Awaitable[str]]] = {
     "drain": lambda acts, asked: acts.drain(_text(asked, "host")),
     "bench": lambda acts, asked: acts.bench(_text(asked, "host")),
     "use": lambda acts, asked: acts.use_again(_text(asked, "host")),
+    "allow": lambda acts, asked: acts.allow(
+        _count(asked, "epoch"), _count(asked, "number"), _counts(asked, "tasks"), _counts(asked, "slots")
+    ),
     "add": lambda acts, asked: acts.add(_text(asked, "line")),
     "pause_task": lambda acts, asked: acts.pause_tasks(_numbers(asked)),
     "resume_task": lambda acts, asked: acts.resume_tasks(_numbers(asked)),
 }
 
 
-async def carry_out(acts: Acts, asked: Request) -> str:
-    """Do what a request asks for, and return a sentence about it.
+async def carry_out(acts: Acts, asked: Request) -> object:
+    """Do what a request asks for, and return a sentence about it; for `allow` the report to the farm.
 
     Raises UsageError for what cannot be done now, and another SpeError for what is no request.
     """
@@ -102,6 +105,20 @@ def _numbers(asked: Request) -> list[int]:
     if not all(type(number) is int and 0 < number < 2**62 for number in given):
         raise SpeError("`tasks` is to be a list of numbers from 1")
     return list(dict.fromkeys(given))
+
+
+def _count(asked: Request, key: str) -> int:
+    given = asked.get(key)
+    if type(given) is not int or not 0 <= given < 2**62:
+        raise SpeError(f"`{key}` is to be a number from 0")
+    return given
+
+
+def _counts(asked: Request, key: str) -> dict[str, int]:
+    given = asked.get(key)
+    if not isinstance(given, dict) or len(given) > MOST_TASKS:
+        raise SpeError(f"`{key}` is to be an object of hosts with numbers")
+    return {host: _count(given, host) for host in given}
 
 
 def _text(asked: Request, key: str) -> str:

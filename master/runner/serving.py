@@ -153,6 +153,8 @@ class Serving:
         looking = asyncio.create_task(self.keeping.watch())
         waking = asyncio.create_task(self._notice_sleep())
         beside = [ticking, watching, looking, waking]
+        if self.parts.granted:
+            beside.append(asyncio.create_task(self.parts.granted.watch()))
         if self.options.until is not None:
             ending = self.parts.interrupts.drain_at(self.options.until)
             beside.append(asyncio.create_task(ending))

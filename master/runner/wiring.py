@@ -22,6 +22,7 @@ from ..dispatch.steering import Steering
 from ..earlier.extract_again import outdated
 from ..fleet.fleet import Fleet
 from ..fleet.fleet_hosts import FleetHosts
+from ..fleet.granted_hosts import GrantedHosts, begin_grants
 from ..full_disk import FullDisk
 from ..launch import START_LIMIT, Offer, Options, bundle
 from ..model import HERE, Client, ClientState, Host, Setup, Worker, WorkerFile
@@ -59,6 +60,7 @@ class RunContext:
     progress: Progress
     folder: RunFolder
     disk: FullDisk
+    job_run: int = 0  # counts the runs of a farm's job
     resumes: bool = False  # a run was killed here, or could not end well, and this one goes on with it
 
 
@@ -80,6 +82,7 @@ class Parts:
     keeping: Safekeeping
     interrupts: Interrupts
     notices: Notices | None  # None where nobody is to be told
+    granted: GrantedHosts | None = None  # the hosts of a farm's job
 
     async def listen(self) -> Offer:
         """Listen for clients; return what a host needs to know to start one."""
@@ -116,6 +119,10 @@ class Parts:
         say = self.context.progress.line
         acts = Acts(self.desk, Controls(run_hosts, self.interrupts.interrupt, say))
         name = self.context.sweep.name
+        if self.context.options.granted:
+            own = self.context.options.hosts or self.context.sweep.hosts
+            self.granted = acts.granted = GrantedHosts(acts, fleet, own, self.context.job_run)
+            fleet.may_start = self.granted.may_start
         return Page(acts, self.context.folder, self.session.secrets, name, fleet)
 
     async def open_page(self, page: Page) -> None:
@@ -136,13 +143,17 @@ async def make_parts(
     sweep = context.sweep
     worker = copy_programs(sweep, session)
     hosts = chosen_hosts(sweep, context.options)
-    address = listen_address(sweep, hosts, context.options.by_hand)
+    address = listen_address(
+        sweep, hosts, context.options.by_hand or context.options.granted
+    )
     tls, fingerprint = session.tls() if address.tls else (None, "")
     dispatch = await load_dispatch(store, sweep.config, decision)
     if context.options.retry:
         # Who puts failed sets back knows how they have failed: that they do it again is no news.
         dispatch.handout.alike.forgive()
     dispatch.handout.one_each = context.options.one_each
+    if context.options.granted:
+        context.job_run = await begin_grants(dispatch.handout.grants, store, sweep.config.grace)
     judges = Judges(
         sweep.results,
         sweep.validate,
@@ -235,7 +246,7 @@ def chosen_hosts(sweep: Sweep, options: RunOptions) -> list[Host]:
     With `--hosts none` there are none. Else they are those of the command line, those of the sweep,
     or this machine.
     """
-    if options.by_hand:
+    if options.by_hand or options.granted:
         return []
     chosen = options.hosts if options.hosts is not None else sweep.hosts
     return list(chosen or (HERE,))

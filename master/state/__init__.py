@@ -5,6 +5,7 @@
     expectation  When a running sweep will end: what its dispatch knows, put together for forecast.py
     forecast     How long a sweep will still take, as a range
     host_states  The state of a host in one word, and why
+    job_report   What the master of a farm's job reports to its farm
     lines        How a sweep stands, as words for a terminal
     patch        JSON merge patches (RFC 7396)
     progress     What `spe run` shows while it runs
