@@ -75,7 +75,7 @@ OTHERS = "Options"
 # Option -> title of its group, for options that stand for no key of spe.yaml.
 _TITLES = {
     "Parameters": "-p --link --null --params --where --repeat --sample",
-    "Hosts": "-j --hosts -F --accept-new-host-keys --all-hosts",
+    "Hosts": "-j --hosts -F --accept-new-host-keys --all-hosts --granted",
     _OUTPUT: "--lines --keep-order --tag --rows --json --plain --quiet --verbose",
     _CONTROL: "--keep --fresh --missing --anyway --detach --dry --until --add --after --after-any",
     "Which sweep": "--file --name --at --from-run",

@@ -54,7 +54,7 @@ LOOK = 0.2  # seconds until a run that has begun meanwhile is looked at again
 @detach_option
 @click.option("--dry", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--until", metavar="TIME", help="Begin nothing after 18:00, or after 2h.")
-@click.option("--granted", is_flag=True, hidden=True, help="A farm grants hosts and tasks.")
+@click.option("--granted", is_flag=True, hidden=True, help="A farm grants hosts, and tasks on them.")
 @sweep_file
 @sweep_name
 @as_json

@@ -1,0 +1,1 @@
+"""The farm: the rule, the moves, and what jobs hold, whatever is lost or overtaken."""
