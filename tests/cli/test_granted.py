@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from typing import Any
 
@@ -16,7 +17,14 @@ from waiting import wait_until
 from .kit import Bench, Started
 
 HERE = "localhost"
-PROGRAM = 'while [ ! -e "$GATE" ]; do sleep 0.02; done; echo k'
+#: One process that waits for its gate: a shell would have a child now and then that looks like itself.
+PROGRAM = f"""#!{sys.executable}
+import os, time
+while not os.path.exists(os.environ["GATE"]):
+    time.sleep(0.02)
+print("k")
+"""
+SHORT = "exec sleep 0.0$(($$ % 9))"
 
 
 class Farm:
@@ -67,7 +75,7 @@ class Farm:
     @property
     def programs(self) -> list[int]:
         """The programs that run now."""
-        beginnings = ("/bin/sh ./work ", "sleep 0.0")
+        beginnings = (f"{sys.executable} ./work ", "/bin/sh ./work ", "sleep 0.0")
         return [pid for pid, words in self.bench.processes().items() if words.startswith(beginnings)]
 
     def wait_for(self, programs: int) -> None:
@@ -81,9 +89,9 @@ def farm(bench: Bench) -> Farm:
 
 def test_nothing_is_started_before_the_first_grant_and_then_as_many_programs_as_are_granted(farm: Farm) -> None:
     assert farm.programs == []
-    report = farm.grant(2)
-    assert (report["allowed"], report["wants"], report["sets"]) == ({HERE: 2}, 12, 12)
+    assert farm.grant(2)["allowed"] == {HERE: 2}
     farm.wait_for(2)
+    wait_until(lambda: farm.report()["sets"] == farm.report()["wants"] == 12, "all sets are counted")
     report = farm.report()
     assert report["out"] == report["running"] == {HERE: 2} and report["up"] == [HERE]
     farm.grant(4)
@@ -188,7 +196,7 @@ def test_a_master_that_was_killed_begins_nothing_until_it_is_granted_and_reports
 @pytest.mark.slow
 def test_in_a_thousand_looks_there_are_never_more_programs_than_were_ever_reported(bench: Bench) -> None:
     """Grants change all the time, tasks are short and prefetched; the farm counts by the reports alone."""
-    farm = Farm(bench, "exec sleep 0.0$(($$ % 9))", sets=100_000, slots=6)
+    farm = Farm(bench, SHORT, sets=100_000, slots=6)
     sizes = (6, 1, 4, 0, 2, 5, 0, 3)
     looks = full = held = 0
     while looks < 1000:
@@ -204,6 +212,5 @@ def test_in_a_thousand_looks_there_are_never_more_programs_than_were_ever_report
             held = max(farm.report()["out"].get(HERE, 0), size)
             looks += 1
     assert full > 100, "the slots are used"
-    farm.run.signal(signal.SIGINT)
-    farm.run.signal(signal.SIGINT)
-    farm.run.end(60)
+    bench.spe("stop", "--now")
+    farm.run.end()
