@@ -254,7 +254,7 @@ def test_in_a_lab_of_random_users_nobody_starves_and_slots_do_not_wander(seed: i
     assert len(lab.masters) > 20
     waited = [lab.masters[n].first - at for n, at in came.items() if lab.masters[n].first is not None and at < 3500]
     assert len(waited) >= len([at for at in came.values() if at < 3500]) - 1
-    assert max(waited) < 300 and sorted(waited)[len(waited) // 2] < 20, "who comes is served soon"
+    assert max(waited) < 300 and sorted(waited)[len(waited) // 2] < 40, "who comes is served soon"
     work = sum(master.done * master.seconds for master in lab.masters.values())
     starts = sum(master.starts for master in lab.masters.values())
     assert starts * START < work / 20, "clients are not started for less than they cost"
