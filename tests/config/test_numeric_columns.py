@@ -12,7 +12,7 @@ from spe.config.sequences import stepped
 from spe.results.columns import are_numbers
 from spe.results.reading.numerals import comparable
 from spe.sweep.parameters import Parameters
-from spe.sweep.pattern import Condition
+from spe.sweep.where.condition import Condition
 from spe.sweep.sources.blocks import Grid, Listed
 from spe.sweep.sources.parameter_file import ParameterFile
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from spe.errors import ConfigError
-from spe.sweep.pattern import Condition, Pattern
+from spe.sweep.pattern import Pattern
+from spe.sweep.where.condition import Condition
 from spe.sweep.sweep import Sweep, load
 
 
