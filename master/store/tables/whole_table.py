@@ -73,7 +73,7 @@ def read_columns(
 def _largest(columns: dict[str, Sequence[Any]]) -> int:
     """Return at most how many characters a row has."""
     texts = [cells for name, cells in columns.items() if name.startswith(("parameters", "result "))]
-    return sum(max(len(one or "") for one in cells) for cells in texts) or 1
+    return sum(max(map(len, filter(None, cells)), default=0) for cells in texts) or 1
 
 
 def _column(columns: dict[str, Sequence[Any]], name: str) -> Sequence[Any]:
