@@ -20,7 +20,6 @@ from .manifest import SWEEP, SweepFile
 from .output import check_is_over
 from .sweep_files import FILE, file_digest
 
-
 MARK = ".spe-replay"  # in the folder until all sets have been run: the digest of the zip's digests
 
 

@@ -104,7 +104,9 @@ def _typed(reader: Reader, columns: Sequence[Column], among: Sequence[int] | Non
         arrays = [_array(one, page[one.name], types[one.name]) for one in columns]
         arrays.append(pyarrow.array(page[PLACE], pyarrow.int64()))
         batches.append(pyarrow.RecordBatch.from_arrays(arrays, names=names))
-    return pyarrow.Table.from_batches(batches, pyarrow.schema([*types.items(), (PLACE, pyarrow.int64())]))
+    return pyarrow.Table.from_batches(
+        batches, pyarrow.schema([*types.items(), (PLACE, pyarrow.int64())])
+    )
 
 
 def _array(column: Column, cells: Sequence[Any], kind: Any) -> Any:

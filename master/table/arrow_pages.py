@@ -17,7 +17,7 @@ _WHOLE = r"^-?[0-9]{1,18}$"
 _POINT = r"(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+"
 _REAL = f"^-?(?:{_POINT})$"
 _EITHER = f"^-?(?:[0-9]{{1,15}}|{_POINT})$"
-_CODES = {"int64": "q", "double": "d", "int32": "i"}
+_CODES: dict[str, Any] = {"int64": "q", "double": "d", "int32": "i"}
 
 
 class ArrowPage(Page):
@@ -72,7 +72,9 @@ def as_list(numbers: Any) -> list[Any]:
     _, data = numbers.buffers()
     if data is None or not len(numbers):
         return []
-    return memoryview(data).cast("B").cast(code)[numbers.offset : numbers.offset + len(numbers)].tolist()
+    whole: Any = memoryview(data).cast("B").cast(code)
+    found: list[Any] = whole[numbers.offset : numbers.offset + len(numbers)].tolist()
+    return found
 
 
 def _numbers(texts: Any, compared: bool) -> Any:

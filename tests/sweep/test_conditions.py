@@ -86,8 +86,8 @@ def test_a_condition_means_what_it_means_to_jinja(text: str, rows: Sequence[tupl
 def test_what_compares_counts_and_joins_needs_no_jinja(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     condition = Condition(text)
     monkeypatch.setattr(condition, "_holds", None)
-    condition.holds({name: "1" for name in condition.names})
-    assert condition.places({name: [1, 2] for name in condition.names}) is not None
+    condition.holds(dict.fromkeys(condition.names, "1"))
+    assert condition.places(dict.fromkeys(condition.names, (1, 2))) is not None
 
 
 @pytest.mark.parametrize("text", ["x | int < 3", "x is even", "x.real == 1", "2 ** x > 3", "(1 if x else 2)"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -70,19 +70,19 @@ def read_columns(
         yield {name: _column(columns, name) for name in names} | _parameters(columns, reader, names)
 
 
-def _largest(columns: dict[str, Sequence[Any]]) -> int:
+def _largest(columns: Mapping[str, Sequence[Any]]) -> int:
     """Return at most how many characters a row has."""
     texts = [cells for name, cells in columns.items() if name.startswith(("parameters", "result "))]
     return sum(max(map(len, filter(None, cells)), default=0) for cells in texts) or 1
 
 
-def _column(columns: dict[str, Sequence[Any]], name: str) -> Sequence[Any]:
+def _column(columns: Mapping[str, Sequence[Any]], name: str) -> Sequence[Any]:
     found = columns.get(f"result {name}")
     return columns.get(name, ()) if found is None else found
 
 
 def _parameters(
-    columns: dict[str, Sequence[Any]], reader: Reader, names: Sequence[str]
+    columns: Mapping[str, Sequence[Any]], reader: Reader, names: Sequence[str]
 ) -> dict[str, Sequence[Any]]:
     """Return those of the names that are parameters."""
     wanted = [name for name in names if name in reader.parameters]

@@ -34,7 +34,9 @@ _COUNTED: Mapping[type[nodes.BinExpr], type[ast.operator]] = {
     nodes.Mod: ast.Mod,
 }
 #: Names that jinja gives a meaning of its own.
-_JINJAS = frozenset(("self", "super", "loop", "caller", "varargs", "kwargs", "range", "dict", "lipsum"))
+_JINJAS = frozenset(
+    ("self", "super", "loop", "caller", "varargs", "kwargs", "range", "dict", "lipsum")
+)
 
 
 class _NotCovered(Exception):
@@ -72,16 +74,17 @@ def numeric_names(tree: nodes.Expr) -> frozenset[str]:
 
     It makes no difference to such a comparison how a number was written.
     """
+    whole = nodes.Output([tree])  # find_all looks below a node, not at it
     compared: set[int] = set()
-    for one in tree.find_all(nodes.Compare):
+    for one in whole.find_all(nodes.Compare):
         operands = [one.expr, *(operand.expr for operand in one.ops)]
         variables = [operand for operand in operands if isinstance(operand, nodes.Name)]
         others = [operand for operand in operands if not isinstance(operand, nodes.Name)]
         if len(variables) == 1 and all(map(_is_number, others)):
             compared.add(id(variables[0]))
-    all_names = [tree] if isinstance(tree, nodes.Name) else list(tree.find_all(nodes.Name))
-    elsewhere = {one.name for one in all_names if id(one) not in compared}
-    return frozenset(one.name for one in all_names) - elsewhere
+    names = list(whole.find_all(nodes.Name))
+    elsewhere = {one.name for one in names if id(one) not in compared}
+    return frozenset(one.name for one in names) - elsewhere
 
 
 def _is_number(node: nodes.Expr) -> bool:

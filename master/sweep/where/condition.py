@@ -59,7 +59,9 @@ class Condition:
         except Exception as error:  # the expression is the user's code: anything can come out of it
             todo = "Mend the expression, or the value."
             if comma:
-                todo = f"{comma[0]} is {comma[1]!r}, a text: write numbers with a point, not a comma."
+                todo = (
+                    f"{comma[0]} is {comma[1]!r}, a text: write numbers with a point, not a comma."
+                )
             raise ConfigError(f"{self.text!r} can't be told: {error}", todo=todo) from error
 
     def places(self, columns: Mapping[str, Sequence[Seen]]) -> Sequence[int] | None:
