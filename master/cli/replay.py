@@ -29,7 +29,7 @@ CLIP = 200  # characters of a value in a line
     "--into",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Run it in this folder: new, empty, or of an interrupted replay. Default: FILE without .zip, and -replay.",
+    help="Run it in this folder: new, empty, or interrupted. Default: FILE without .zip, and -replay.",
 )
 @click.option(
     "--with",
