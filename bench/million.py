@@ -184,6 +184,7 @@ async def fill(runs: Path) -> None:
 
     store = Store(runs / "sweep.db")
     store.plan = int(await store.meta("plan"))
+    store.begun = True  # all sets were read before the run was interrupted
     ticket, after_place = (await store.next_ids())[0], -1
     while rows := await store.waiting(after_place, 1000):
         after_place = rows[-1][0]

@@ -60,7 +60,7 @@ DOORS = {
     "ClusterShell": ("sweep.hosts",),
     "click": ("cli",),
     "rich": ("state.terminal", "cli.pager"),
-    "jinja2": ("sweep.expression", "page", "handin.report"),
+    "jinja2": ("sweep.expression", "sweep.where.compiled", "page", "handin.report"),
     "cryptography": ("session.certificate", "launch."),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..model import Kind
-from ..sweep.pattern import number
+from ..sweep.where.numbers import number
 from ..table.columns import Cell
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ CLIP = 200  # characters of a value in a line
     "--into",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Run it in this folder, new or empty. Default: FILE without .zip, and -replay.",
+    help="Run it in this folder: new, empty, or interrupted. Default: FILE without .zip, and -replay.",
 )
 @click.option(
     "--with",
@@ -71,7 +71,8 @@ def command(
     """Run what is in a zip of `spe export` again, and compare each result of each set.
 
     It runs the program of the zip with your rights, on this machine unless --hosts says otherwise.
-    Texts and files must be the same byte for byte. Exit codes: 0 all sets are the same, 1 some
+    Texts and files must be the same byte for byte. A replay that was interrupted goes on where it
+    was when you give the same command again. Exit codes: 0 all sets are the same, 1 some
     differ (each is printed, with both values), 2 the zip was refused and nothing was run.
 
     \b
@@ -80,7 +81,7 @@ def command(
     Example: spe replay pi.zip --with ~/pi
     """
     from ..handin.archive import Archive
-    from ..handin.workplace import made_workplace
+    from ..handin.workplace import end_replay, made_workplace
 
     allowed = _tolerance(tolerance)
     with Archive(zip_, _size(max_size)) as archive:
@@ -94,6 +95,8 @@ def command(
         ended = run_to_its_end(sweep, chosen, quiet, verbose, stdout_is_taken=True)
         comparison = Comparison(archive, sweep, made_here, allowed)
         code = _compare(comparison, ended.outcome.folder, json_, quiet)
+        if not comparison.tally.not_run:
+            end_replay(folder)
     return 130 if ended.outcome.interrupted else code
 
 
@@ -172,6 +175,7 @@ def _summary(tally: Tally) -> str:
     text += f"{counted(tally.differing, 'differs', 'differ')}" if tally.differing else "all are the same"
     if tally.not_run:
         text += f"; {counted(tally.not_run, 'was', 'were')} not run to the end"
+        text += " (the same command goes on there)"
     if tally.of_other_programs:
         rows = counted(tally.of_other_programs, "is", "are")
         text += f"; {rows} of another version of the program, which is not here"

@@ -152,6 +152,11 @@ class Archive:
         return io.TextIOWrapper(stream, encoding="utf-8", newline="")
 
     @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the digests: it tells this zip from others."""
+        return hashlib.sha256(self._bytes(SUMS)).hexdigest()
+
+    @property
     def sums(self) -> Mapping[str, str]:
         """Return the SHA-256 of each file by its name in the zip."""
         return self._sums

@@ -6,7 +6,9 @@ library `rocrate` only makes the metadata; a zip that it writes itself would rea
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import json
 import warnings
 from collections.abc import Mapping, Sequence
@@ -136,7 +138,7 @@ class _Maker:
         digests = [one for share in facts.programs for one in (share.parts or {}).values()]
         if digests:
             program["softwareVersion"] = "SHA-256 " + ", ".join(dict.fromkeys(digests))
-        instrument = self._add("#program", program)
+        instrument = self._add(_program_id(digests), program)
         if files["program"]:
             instrument["hasPart"] = _one_or_more(files["program"])
         instrument["softwareRequirements"] = self._add("#spe", spe)
@@ -163,6 +165,19 @@ class _Maker:
 def _one_or_more(entities: Sequence[Any]) -> Any:
     """Return a single entity as such, not as a list of one: so RO-Crate recommends it."""
     return entities[0] if len(entities) == 1 else list(entities)
+
+
+def _program_id(digests: Sequence[str]) -> str:
+    """Return the URI of a program, the same in all crates: its SHA-256 as RFC 6920 writes it.
+
+    Of a program of several files, or in several versions, the SHA-256 of theirs, a line each.
+    """
+    if not digests:
+        return "#program"
+    known = list(dict.fromkeys(digests))
+    lines = "".join(f"{one}\n" for one in known).encode()
+    found = bytes.fromhex(known[0]) if len(known) == 1 else hashlib.sha256(lines).digest()
+    return "ni:///sha-256;" + base64.urlsafe_b64encode(found).decode().rstrip("=")
 
 
 def _program_name(facts: Facts) -> str:

@@ -1,4 +1,8 @@
-"""The folder of a replay: made of a zip, and of what the user supplies for what is not in it."""
+"""The folder of a replay: made of a zip, and of what the user supplies for what is not in it.
+
+A replay that was interrupted leaves a mark in its folder, and the next one of the same zip goes on
+there.
+"""
 
 from __future__ import annotations
 
@@ -13,40 +17,66 @@ from ..errors import SpeError, UsageError
 from ..text import counted, named
 from .archive import SHOWN, Archive
 from .manifest import SWEEP, SweepFile
+from .output import check_is_over
 from .sweep_files import FILE, file_digest
+
+MARK = ".spe-replay"  # in the folder until all sets have been run: the digest of the zip's digests
 
 
 @contextlib.contextmanager
 def made_workplace(archive: Archive, folder: Path, supplies: Sequence[Path]) -> Iterator[Path]:
     """Make the folder, and yield it. It is removed again where the block raises SpeError.
 
-    `supplies`: folders and files of the user. Raises UsageError where the folder has something in
-    it, and for files that are neither in the zip nor supplied.
+    The folder of an interrupted replay of this zip is used as it is. `supplies`: folders and files
+    of the user. Raises UsageError where the folder has something else in it, where another replay
+    is running there, and for files that are neither in the zip nor supplied.
     """
+    goes_on = _goes_on(archive, folder)
     found = _supplied(archive, folder, supplies)
-    _check_is_free(folder)
     was_there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARK).write_text(archive.digest + "\n", encoding="utf-8")
         _fill(archive, folder, found)
         yield folder
     except OSError as error:
-        _remove(folder, was_there)
+        _remove(folder, was_there, goes_on)
         what = f"the zip cannot be unpacked here: {reason(error)}"
         raise UsageError(what, where=str(folder), todo="Name another folder: --into.") from error
     except SpeError:
-        _remove(folder, was_there)
+        _remove(folder, was_there, goes_on)
         raise
 
 
-def _check_is_free(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        what = "this folder is not empty" if folder.is_dir() else "this is not a folder"
-        todo = "Name a new one, --into FOLDER, or remove it: a replay begins with nothing."
+def end_replay(folder: Path) -> None:
+    """Note that all sets have been run: there is nothing to go on with."""
+    (folder / MARK).unlink(missing_ok=True)
+
+
+def _goes_on(archive: Archive, folder: Path) -> bool:
+    """Tell whether a replay of this zip was interrupted in the folder.
+
+    Raises UsageError where the folder has something else in it, or the replay is not over.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return False
+    todo = "Name a new one, --into FOLDER, or remove it: a replay begins with nothing."
+    if not folder.is_dir():
+        raise UsageError("this is not a folder", where=str(folder), todo=todo)
+    try:
+        mark = (folder / MARK).read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        raise UsageError("this folder is not empty", where=str(folder), todo=todo) from None
+    if mark != archive.digest:
+        what = "a replay of another zip was interrupted in this folder"
         raise UsageError(what, where=str(folder), todo=todo)
+    check_is_over(folder / "runs" / archive.manifest.name)
+    return True
 
 
-def _remove(folder: Path, was_there: bool) -> None:
+def _remove(folder: Path, was_there: bool, goes_on: bool) -> None:
+    if goes_on:
+        return  # what the earlier one has computed is not lost
     for path in folder.iterdir() if folder.is_dir() else ():
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     if not was_there:
@@ -58,15 +88,23 @@ def _fill(archive: Archive, folder: Path, supplied: Sequence[tuple[SweepFile, Pa
     with (folder / FILE).open("wb") as stream:
         stream.writelines(archive.pieces(SWEEP + FILE))
     for one in archive.manifest.files:
-        if one.included:
+        if one.included and not _is_there(folder, one):
             target = _target(folder, one)
             with target.open("wb") as stream:
                 stream.writelines(archive.pieces(SWEEP + one.path))
             target.chmod(0o755 if one.executable else 0o644)
     for one, source in supplied:
+        if _is_there(folder, one):
+            continue
         target = _target(folder, one)
         shutil.copyfile(source, target)
         target.chmod(0o755 if one.executable else 0o644)
+
+
+def _is_there(folder: Path, one: SweepFile) -> bool:
+    """Tell whether an earlier replay has put a file there, and nobody has changed it since."""
+    path = folder / one.path
+    return path.is_file() and file_digest(path) == one.sha256
 
 
 def _target(folder: Path, one: SweepFile) -> Path:
@@ -91,7 +129,7 @@ def _supplied(
         if one.is_outside:
             _check_outside(archive, folder, one)
             continue
-        source = _source(archive, one, supplies)
+        source = folder / one.path if _is_there(folder, one) else _source(archive, one, supplies)
         if source is None:
             missing.append(one)
         else:
@@ -105,7 +143,7 @@ def _check_paths(archive: Archive) -> None:
     """Raise UsageError for a file where the replay keeps its own: it could bring forged results."""
     own = os.path.join("runs", archive.manifest.name, "")
     for one in archive.manifest.files:
-        if one.path.startswith(own) or one.path in (FILE, "."):
+        if one.path.startswith(own) or one.path in (FILE, MARK, "."):
             what = f"the {one.called} in it would lie where a run keeps its own files"
             raise UsageError(what, where=str(archive.path), todo="Ask for another zip.")
 

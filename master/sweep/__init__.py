@@ -1,9 +1,9 @@
 """The sweep, checked: parameters, patterns, hosts, the program, and the identity of each set.
 
 checks/ knows what is wrong with a sweep as a whole, or likely not meant; inputs/ has the inputs, and
-sources/ the parameter sets.
+sources/ the parameter sets, where/ conditions about them.
 
-    expression      jinja's part of a pattern, and the `where` of a sweep
+    expression      jinja's part of a pattern and of a condition
     folders         The folder below runs/ that a command means
     hosts           Host lines, of a hosts file and of spe.yaml
     identity        The identity of a parameter set: what it computes from

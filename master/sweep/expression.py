@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, TemplateError, meta, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from ..errors import ConfigError
@@ -79,13 +79,18 @@ for _name, _filter in list(_ENVIRONMENT.filters.items()):
     _ENVIRONMENT.filters[_name] = _keeping(_filter)
 
 
-def condition(text: str) -> tuple[frozenset[str], Callable[[Mapping[str, Any]], Any]]:
-    """Return the names in an expression, and the function that tells whether it is true for values."""
+def condition(
+    text: str,
+) -> tuple[frozenset[str], nodes.Expr, Callable[[Mapping[str, Any]], Any]]:
+    """Return the names in an expression, its tree, and the function that tells what it is for values."""
     try:
-        names = frozenset(
-            meta.find_undeclared_variables(_ENVIRONMENT.parse("{{ (" + text + "\n) }}"))
-        )
-        return names, _ENVIRONMENT.compile_expression(text, undefined_to_none=False)
+        source = "{{ (" + text + "\n) }}"
+        names = frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(source)))
+        # Before the tree: a text with braces of its own is several expressions, and refused here.
+        told = _ENVIRONMENT.compile_expression(text, undefined_to_none=False)
+        # Read once more: looking for the names has put constants in the place of lists.
+        (tree,) = _ENVIRONMENT.parse(source).body[0].nodes  # type: ignore[attr-defined]
+        return names, tree, told
     except (TemplateError, RecursionError) as error:
         todo = "Write it like `x <= 5 or y == 'a'`."
         if _COMMA.search(text):

@@ -22,9 +22,9 @@ from ..errors import ConfigError
 from ..model import ParameterSet
 from ..record import record
 from ..results.columns import NumericColumns
-from .pattern import Condition
 from .sources.blocks import Block, product
 from .sources.parameter_file import Cells
+from .where.condition import Condition
 
 _NAMED = 5  # pairs of equal lines that a warning names; more are counted
 _BUCKETS = 256

@@ -12,11 +12,8 @@ stands and what an argument may hold is known in recipe.py.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterable, Mapping
 
-from ..errors import ConfigError
-from ..results.reading.foreign_numbers import has_decimal_comma
 from .segments import Segment, segments_of, split_words
 
 Values = Mapping[str, str]
@@ -80,107 +77,6 @@ def split(command: str) -> list[Pattern]:
     Nothing is expanded.
     """
     return [Pattern(word) for word in split_words(command)]
-
-
-class Condition:
-    """The `where` of a sweep: an expression over the values, which are numbers where they look like
-    numbers.
-    """
-
-    def __init__(self, text: str) -> None:
-        from .expression import condition  # late: most sweeps have none
-
-        self.names, self._holds = condition(text)
-        self.text = text
-        # Only where it names texts: a million sets are read faster as plain numbers.
-        self._names_texts = "'" in text or '"' in text
-        # The first set in which a value was compared as a text for its decimal comma: (name, value).
-        self.decimal_comma: tuple[str, str] | None = None
-
-    def holds(self, values: Values) -> bool:
-        """Tell whether it is true for these values. Raises ConfigError when that can't be told."""
-        return self.is_true({name: self.value(values[name]) for name in self.names})
-
-    def value(self, text: str) -> int | float | str:
-        """Return a value as this condition sees it: a number if it looks like one.
-
-        Compared with a text (`x == '007'`), such a number is the text that was written.
-        """
-        found = number(text)
-        if not self._names_texts or isinstance(found, str):
-            return found
-        return Whole(found, text) if isinstance(found, int) else Real(found, text)
-
-    def is_true(self, found: Mapping[str, int | float | str]) -> bool:
-        """Tell whether it is true for values that are read as numbers already.
-
-        Raises ConfigError when that can't be told.
-        """
-        comma = self._decimal_comma(found)
-        try:
-            return bool(self._holds(found))
-        except Exception as error:  # the expression is the user's code: anything can come out of it
-            todo = "Mend the expression, or the value."
-            if comma:
-                todo = f"{comma[0]} is {comma[1]!r}, a text: write numbers with a point, not a comma."
-            raise ConfigError(f"{self.text!r} can't be told: {error}", todo=todo) from error
-
-    def _decimal_comma(self, values: Mapping[str, int | float | str]) -> tuple[str, str] | None:
-        """Return name and value of a number with a decimal comma, which is a text here; else None."""
-        for name, value in values.items():
-            # A text that the expression itself names is meant as one: x == '1,5'.
-            if isinstance(value, str) and has_decimal_comma(value) and value not in self.text:
-                self.decimal_comma = self.decimal_comma or (name, value)
-                return name, value
-        return None
-
-
-class _Written:
-    """A number that knows how it was written, for comparisons with texts."""
-
-    text: str
-
-    def __eq__(self, other: object) -> bool:
-        return self.text == other if isinstance(other, str) else super().__eq__(other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-
-class Whole(_Written, int):
-    """A whole number as it was written."""
-
-    __hash__ = int.__hash__
-
-    def __new__(cls, value: int, text: str) -> Whole:
-        made = super().__new__(cls, value)
-        made.text = text
-        return made
-
-
-class Real(_Written, float):
-    """A number with a point or an exponent as it was written."""
-
-    __hash__ = float.__hash__
-
-    def __new__(cls, value: float, text: str) -> Real:
-        made = super().__new__(cls, value)
-        made.text = text
-        return made
-
-
-_INT = re.compile(r"[-+]?[0-9]{1,300}\Z")
-_FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
-
-
-def number(text: str) -> int | float | str:
-    """Return a value as `where` sees it: a number if it looks like one."""
-    # Not float for all: whole numbers above 2**53 would be equal to their neighbours.
-    if _INT.match(text):
-        return int(text)
-    if _FLOAT.match(text):
-        return float(text)
-    return text
 
 
 def _joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:

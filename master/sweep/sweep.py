@@ -37,7 +37,7 @@ from .inputs.globs import matched_inputs, matching_files
 from .inputs.listing import find_inputs
 from .inputs.trees import Trees
 from .parameters import Inspector, Parameters
-from .pattern import Condition, Pattern, Values, split
+from .pattern import Pattern, Values, split
 from .plan import Sweep, run_folder
 from .program_files import find_worker
 from .recipe import Recipe
@@ -47,6 +47,7 @@ from .sources.json_lines import SUFFIXES as JSON_LINES
 from .sources.json_lines import JsonLines
 from .sources.parameter_file import ParameterFile
 from .sources.samples import sampled
+from .where.condition import Condition
 
 __all__ = ["Sweep", "from_command_line", "load", "run_folder"]
 

@@ -1,11 +1,13 @@
 """The table of results for other programs: columns with types, in the forms that they read.
 
-    arrow      The table as one of pyarrow, from results.csv where that is up to date
+    arrow      The table as one of pyarrow, with typed columns
+    arrow_pages  Pages of a pyarrow table of texts
     columns    The columns, and the types of their cells
     current_file  results.csv, where it is what the database would make
     extras     Libraries that a plain installation does not have
     files      The table as a file: csv, json, parquet, xlsx
     frames     The table as a data frame of pandas or polars
+    pages      Some rows, as a condition and a sorting see them
     selection  The rows and columns that somebody asks for
     sheet      The table as a sheet of Excel or LibreOffice
 """

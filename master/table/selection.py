@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -12,16 +11,16 @@ from ..errors import ConfigError, UsageError
 from ..record import record
 from ..results.table_files import result_cells, result_head
 from .current_file import CsvRows, current_csv
+from .pages import Page, value
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ..results.table_files import ResultRow
     from ..store.reader import Reader
-    from ..sweep.pattern import Condition
+    from ..sweep.where.condition import Condition, Seen
 
 PAGE = 500  # sets that are read at once, where they are read in another order than their own
-_NOT_FINITE = frozenset(("inf", "infinity", "nan"))
 
 
 @record
@@ -67,7 +66,7 @@ class Selection:
         return self._wanted.option.format(option)
 
     def _condition(self, text: str) -> Condition:
-        from ..sweep.pattern import Condition  # late: it loads jinja2
+        from ..sweep.where.condition import Condition  # late: most tables are wanted whole
 
         try:
             condition = Condition(text)
@@ -103,9 +102,8 @@ class Selection:
         if self._where is None:
             return map(self._picked, file.rows())
         places = [(name, self._all.index(name)) for name in self.deciding]
-        rows = file.rows()
-        told = ((int(row[0]), {name: row[place] for name, place in places}) for row in rows)
-        return map(self._picked, _at(self.places(told), file.rows()))
+        pages = (_page(page, places) for page in _in_pages(file.rows()))
+        return map(self._picked, _at(self.places(pages), file.rows()))
 
     def cells(self, row: ResultRow) -> list[str]:
         """Return the cells of a row, in the order of `head`."""
@@ -128,30 +126,32 @@ class Selection:
         numbers = array("q")
         places = [(name, self._all.index(name)) for name in self.deciding]
 
-        def told() -> Iterator[tuple[int, dict[str, str]]]:
-            for row in self._reader.rows():
-                numbers.append(row.number)
-                cells = self._cells(row)
-                yield row.number, {name: cells[place] for name, place in places}
+        def pages() -> Iterator[Page]:
+            for rows in _in_pages(map(self._cells, self._reader.rows())):
+                page = _page(rows, places)
+                numbers.extend(page.numbers)
+                yield page
 
-        return [numbers[place] for place in self.places(told())]
+        return [numbers[place] for place in self.places(pages())]
 
-    def places(self, rows: Iterable[tuple[int, Mapping[str, str]]]) -> Sequence[int]:
+    def places(self, pages: Iterable[Page]) -> Sequence[int]:
         """Return the places of the wanted rows among all rows, in the order in which they are wanted.
 
-        `rows`: the number of each set, and its cells of the `deciding` columns. Raises UsageError
-        for a condition that cannot be told.
+        `pages`: all rows, with the `deciding` columns. Raises UsageError for a condition that
+        cannot be told.
         """
         places = array("q")
-        keys: list[str] = []
-        for place, (number, cells) in enumerate(rows):
-            if self._is_wanted(number, cells):
-                places.append(place)
-                if self._sort is not None:
-                    keys.append(cells[self._sort])
+        kept: list[tuple[Page, Sequence[int]]] = []
+        before = 0
+        for page in pages:
+            found = self._wanted_of(page)
+            places.extend([before + place for place in found])
+            before += len(page.numbers)
+            if self._sort is not None:
+                kept.append((page, found))
         if self._sort is None:
             return places
-        return [places[place] for place in _sorted(keys, self._downwards)]
+        return [places[place] for place in _sorted(self._sort, kept, self._downwards)]
 
     def _of(self, numbers: Sequence[int]) -> Iterator[ResultRow]:
         for at in range(0, len(numbers), PAGE):
@@ -160,20 +160,42 @@ class Selection:
             # A set may have lost its row meanwhile: a run goes on beside.
             yield from (found[number] for number in page if number in found)
 
-    def _is_wanted(self, number: int, cells: Mapping[str, str]) -> bool:
+    def _wanted_of(self, page: Page) -> Sequence[int]:
+        """Return the places of the rows of a page that meet the condition. Raises UsageError."""
+        where = self._where
+        if where is None:
+            return range(len(page.numbers))
+        columns = {
+            name: page.values(name, where.sight(name), name in where.compared)
+            for name in where.names
+        }
+        found = where.places(columns)
+        if found is not None:
+            return found
+        return [place for place in range(len(page.numbers)) if self._is_wanted(where, page, place)]
+
+    def _is_wanted(self, where: Condition, page: Page, place: int) -> bool:
         """Tell whether a row meets the condition. Raises UsageError where that can't be told."""
-        if self._where is None:
-            return True
-        texts = {name: cells[name] for name in self._where.names}
+        texts = {name: page.cells(name)[place] for name in where.names}
         try:
-            see = self._where.value
-            return self._where.is_true({name: _value(text, see) for name, text in texts.items()})
+            return where.is_true({name: value(text, where.sight(name)) for name, text in texts.items()})
         except ConfigError as error:
             # Nothing can be computed with an empty cell, so a condition about it is not met.
             if "" in texts.values():
                 return False
-            where = f"{self._named('where')}, set {number}"
-            raise UsageError(error.what, where=where, todo=error.todo) from error
+            place_of_it = f"{self._named('where')}, set {page.numbers[place]}"
+            raise UsageError(error.what, where=place_of_it, todo=error.todo) from error
+
+
+def _in_pages(rows: Iterable[list[str]]) -> Iterator[list[list[str]]]:
+    them = iter(rows)
+    while some := list(islice(them, PAGE)):
+        yield some
+
+
+def _page(rows: Sequence[Sequence[str]], places: Iterable[tuple[str, int]]) -> Page:
+    """Return rows of the table as a page with these columns."""
+    return Page([int(row[0]) for row in rows], {name: [row[at] for row in rows] for name, at in places})
 
 
 def _at(places: Iterable[int], rows: Iterator[list[str]]) -> Iterator[list[str]]:
@@ -184,31 +206,23 @@ def _at(places: Iterable[int], rows: Iterator[list[str]]) -> Iterator[list[str]]
         last = place
 
 
-def _value(text: str, see: Callable[[str], int | float | str]) -> int | float | str:
-    """Return a cell as a condition sees it: a number if it looks like one."""
-    if text.lower().lstrip("+-") in _NOT_FINITE:
-        return float(text)
-    return see(text)
+def _sorted(name: str, pages: Iterable[tuple[Page, Sequence[int]]], downwards: bool) -> list[int]:
+    """Return the places of cells in their order: by number if all are numbers, else as texts.
 
-
-def _sorted(keys: Sequence[str], downwards: bool) -> list[int]:
-    """Return the places of these cells in their order: by number if all are numbers, else as texts.
-
-    What is empty, or not a number (`nan`), comes last, also downwards.
+    `pages`: with the places in them of the cells that are meant. What is empty, or not a number
+    (`nan`), comes last, also downwards.
     """
-    from ..sweep.pattern import number
+    from ..sweep.where.numbers import number
 
-    values = [_value(key, number) for key in keys]
-    if all(key == "" or not isinstance(one, str) for key, one in zip(keys, values, strict=True)):
-        last = [key == "" or _is_nan(one) for key, one in zip(keys, values, strict=True)]
-    else:
-        values = list(keys)
-        last = [key == "" for key in keys]
-    numbered = [place for place, is_last in enumerate(last) if not is_last]
+    values: list[Seen] = []
+    for page, wanted in pages:
+        of_page = page.values(name, number, True)
+        values += of_page if len(wanted) == len(of_page) else [of_page[place] for place in wanted]
+    if any(isinstance(one, str) and one for one in values):
+        values = [page.cells(name)[place] for page, wanted in pages for place in wanted]
+    # What is no number is not even equal to itself.
+    numbered = [place for place, one in enumerate(values) if one != "" and one == one]
+    last = [place for place, one in enumerate(values) if one == "" or one != one]
     # Stable in both directions: equal cells stay in the order of the sets.
-    numbered.sort(key=lambda place: values[place], reverse=downwards)
-    return numbered + [place for place, is_last in enumerate(last) if is_last]
-
-
-def _is_nan(value: int | float | str) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+    numbered.sort(key=values.__getitem__, reverse=downwards)
+    return numbered + last

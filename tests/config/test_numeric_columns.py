@@ -12,9 +12,9 @@ from spe.config.sequences import stepped
 from spe.results.columns import are_numbers
 from spe.results.reading.numerals import comparable
 from spe.sweep.parameters import Parameters
-from spe.sweep.pattern import Condition
 from spe.sweep.sources.blocks import Grid, Listed
 from spe.sweep.sources.parameter_file import ParameterFile
+from spe.sweep.where.condition import Condition
 
 CELLS = st.text("0123456789+-.eE ", max_size=8) | st.text("0123456789+-.eEdDnaif_,x\t\n\0٣", max_size=6) | st.text()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import warnings
 import zipfile
@@ -35,6 +36,9 @@ def test_the_zip_is_a_process_run_crate_in_the_librarys_own_reading(crate: Any) 
     assert action["instrument"].type == "SoftwareApplication"
     assert action["instrument"]["name"] == "work"
     assert action["instrument"]["hasPart"].id == "sweep/work"
+    # The same URI in each crate with this program: made of its SHA-256.
+    sha256 = base64.urlsafe_b64decode(action["instrument"].id.removeprefix("ni:///sha-256;") + "=").hex()
+    assert sha256 == action["instrument"]["hasPart"]["sha256"]
     assert {one.id for one in action["object"]} == {
         "sweep/spe.yaml", "sweep/params.csv", "sweep/meshes/32.dat", "sweep/meshes/64.dat", "results/parameters.csv",
     }  # fmt: skip

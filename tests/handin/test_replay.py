@@ -134,6 +134,49 @@ def test_a_replay_that_is_interrupted_exits_130_and_counts_what_was_not_run(benc
     done = started.end()
     assert done.code == 130, done
     assert "1 set compared: all are the same; 2 were not run to the end" in done.err
+    assert "the same command goes on there" in done.err
+    bench.ok("replay", "x.zip", "--into", "a")
+    assert sorted(bench.logged()) == ["1", "2", "3"], "the set that was run is not run again"
+    assert "this folder is not empty" in bench.refused("replay", "x.zip", "--into", "a"), "that one is over"
+
+
+def interrupted(bench: Bench, *words: str, by: int = signal.SIGKILL) -> None:
+    """A replay of x.zip into a, which got a signal during the first of three sets."""
+    bench.worker('echo "$1" >> "$LOG"\nwhile [ -e "$GATE" ]; do sleep 0.05; done; echo "$1"')
+    bench.write("spe.yaml", "command: ./work {{ x }}\nparameters: {grid: {x: [1, 2, 3]}}\n")
+    bench.ok("run", "-q")
+    bench.ok("export", "-o", "x.zip", *words)
+    bench.log.unlink()
+    bench.open_gate()
+    started = bench.start("replay", "x.zip", "--into", "a", "--hosts", "localhost slots=1", "--with", ".")
+    wait_until(lambda: bench.logged() == ["1"], "the first set runs")
+    said = bench.refused("replay", "x.zip", "--into", "a", "--with", ".")
+    assert "this run is still writing" in said
+    started.signal(by)
+    (bench.root / "gate").unlink()
+    started.end()
+
+
+def test_a_replay_that_was_killed_goes_on_with_what_was_supplied_then(bench: Bench) -> None:
+    interrupted(bench)
+    bench.ok("replay", "x.zip", "--into", "a")
+    assert set(bench.logged()) == {"1", "2", "3"}
+    assert not (bench.folder / "a" / ".spe-replay").exists()
+
+
+def test_a_program_that_was_changed_meanwhile_is_the_zips_again(bench: Bench) -> None:
+    interrupted(bench, "--program")
+    changed = bench.folder / "a" / "work"
+    changed.write_text("#!/bin/sh\necho 77\n")
+    bench.ok("replay", "x.zip", "--into", "a")
+    assert "77" not in changed.read_text()
+
+
+def test_in_the_folder_of_an_interrupted_replay_no_other_zip_is_repeated(bench: Bench) -> None:
+    interrupted(bench, "--program", by=signal.SIGINT)
+    bench.ok("export", "--program", "-o", "y.zip")
+    assert "a replay of another zip was interrupted" in bench.refused("replay", "y.zip", "--into", "a")
+    assert (bench.folder / "a" / "runs").exists()
 
 
 # -- where it runs, and what it does not do

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from spe.errors import ConfigError
-from spe.sweep.pattern import Condition, Pattern
+from spe.sweep.pattern import Pattern
 from spe.sweep.sweep import Sweep, load
+from spe.sweep.where.condition import Condition
 
 
 def sweep(folder: Path, where: str, cells: str = "0,5\n1,5\n") -> Sweep:

@@ -13,7 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from needs import need_program
 from spe.errors import ConfigError
-from spe.sweep.pattern import Condition, Pattern, number, split
+from spe.sweep.pattern import Pattern, split
+from spe.sweep.where.condition import Condition
+from spe.sweep.where.numbers import number
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 PLAIN = TEXT.filter(lambda text: not any(opener in text for opener in ("{{", "{%")))
