@@ -29,12 +29,26 @@ LAST_PORT = 65_535
     default=0,
     help="Serve a run that is over on this port; a free one without it.",
 )
+@click.option(
+    "--beside",
+    multiple=True,
+    metavar="RUN",
+    shell_complete=names_of_sweeps,
+    help="Offer this run for comparison, too: a name or a path. May be given several times.",
+)
 @sweep_file
 @sweep_name
 @volume
 @anywhere
 def command(
-    run: str | None, act: bool, port: int, file: Path, name: str | None, quiet: bool, verbose: int
+    run: str | None,
+    act: bool,
+    port: int,
+    beside: tuple[str, ...],
+    file: Path,
+    name: str | None,
+    quiet: bool,
+    verbose: int,
 ) -> None:
     """Print the address of a run's page. A run that is over is served until Ctrl-C, to be read only.
 
@@ -45,11 +59,16 @@ def command(
     Example: spe page
     Example: spe page --act
     Example: spe page ../other/runs/pi
+    Example: spe page pi --beside ../other/runs/pi
     """
     from ..session.living import living
 
     folder = _folder(run, file, name)
+    others = _beside(folder, beside, file)
     found = living(folder)
+    if found and others:
+        what = f"{folder.name} is still running: its master's page shows only the runs beside it"
+        raise UsageError(what, todo="Name the run that is over first, and this one with --beside.")
     if found:
         _show(_address(folder, found, act), quiet)
         return
@@ -58,7 +77,18 @@ def command(
 
         todo = "`spe page` shows what is stored; `spe run` and `spe retry` go on with it."
         raise nothing_runs(folder, todo)
-    _serve(folder, port, quiet)
+    _serve(folder, port, quiet, others)
+
+
+def _beside(folder: Path, runs: tuple[str, ...], file: Path) -> dict[str, Path]:
+    """Return the folders of the runs of `--beside`, by what the page calls them.
+
+    A run below the same runs/ is offered by its name anyway. Others have their path, so that no two
+    are called the same. Raises UsageError where one does not exist.
+    """
+    here = folder.resolve()
+    found = [_folder(run, file, None).resolve() for run in runs]
+    return {str(one): one for one in found if one.parent != here.parent}
 
 
 def _folder(run: str | None, file: Path, name: str | None) -> Path:
@@ -94,7 +124,7 @@ def _show(address: str, quiet: bool) -> None:
         click.echo(line, err=True)
 
 
-def _serve(folder: Path, port: int, quiet: bool) -> None:
+def _serve(folder: Path, port: int, quiet: bool, others: dict[str, Path]) -> None:
     """Serve the page of a run from its database until Ctrl-C."""
     import asyncio
 
@@ -103,17 +133,19 @@ def _serve(folder: Path, port: int, quiet: bool) -> None:
     runner = who_runs(folder)
     if runner:
         tell(f"{runner.words} runs it, and its page cannot be asked from here: this one shows what is stored")
-    asyncio.run(_serve_until_told(folder, port, quiet))
+    asyncio.run(_serve_until_told(folder, port, quiet, others))
 
 
-async def _serve_until_told(folder: Path, port: int, quiet: bool) -> None:
+async def _serve_until_told(
+    folder: Path, port: int, quiet: bool, others: dict[str, Path]
+) -> None:
     import asyncio
     import signal
 
     from ..disk_errors import reason
     from ..page import EndedPage
 
-    page = EndedPage(folder, _command_line)
+    page = EndedPage(folder, _command_line, others)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

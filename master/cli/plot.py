@@ -42,7 +42,7 @@ HEIGHT = 24  # lines of the picture at most, so that the command above it stays 
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the plot to this file, .svg, or the numbers that are drawn, .csv.",
+    help="Write the plot to this file, .svg, .png or .pdf, or the numbers that are drawn, .csv.",
 )
 @plain_option
 @sweep_file
@@ -62,7 +62,7 @@ def command(
     quiet: bool,
     verbose: int,
 ) -> None:
-    """Draw a column of the table of results over another one, in the terminal or as an SVG file.
+    """Draw a column of the table of results over another one, in the terminal or as a file.
 
     \b
     Example: spe plot energy --over x --by cfl
@@ -94,10 +94,17 @@ def command(
 
 
 def _check_output(output: Path | None) -> None:
-    """Raise UsageError for a kind of file that is not written."""
-    if output is not None and output.suffix.lower() not in (".svg", ".csv"):
-        todo = "The page (`spe page`) saves plots as PNG, and rsvg-convert or Inkscape make PNG and PDF of an SVG file."
-        raise UsageError("a plot is written as .svg, or its numbers as .csv", where=str(output), todo=todo)
+    """Raise UsageError for a kind of file that is not written, or whose library is not installed."""
+    if output is None:
+        return
+    kind = output.suffix.lower().removeprefix(".")
+    if kind in ("png", "pdf"):
+        from ..plot.image import cairo_svg
+
+        cairo_svg(kind)  # before the table is read, which may take a while
+    elif kind not in ("svg", "csv"):
+        what = "a plot is written as .svg, .png or .pdf, or its numbers as .csv"
+        raise UsageError(what, where=str(output), todo="Let the name of the file end in one of these.")
 
 
 def _wanted(reader: Reader, where: str | None) -> TaskFilter:
@@ -121,19 +128,27 @@ def _tell_running(reader: Reader) -> None:
 def _write(figure: Figure, output: Path) -> None:
     from ..disk_errors import reason
 
-    if output.suffix.lower() == ".csv":
-        from ..plot.csv_lines import csv_lines
-
-        data = b"".join(csv_lines(figure))
-    else:
-        from ..plot.svg import svg
-
-        data = svg(figure, saved=True).encode() + b"\n"
+    data = _data(figure, output.suffix.lower().removeprefix("."))
     try:
         output.write_bytes(data)
     except OSError as error:
         what = f"it cannot be written: {reason(error)}"
         raise UsageError(what, where=str(output), todo="Name another file with -o.") from error
+
+
+def _data(figure: Figure, kind: str) -> bytes:
+    """Return the bytes of a file of this kind."""
+    if kind == "csv":
+        from ..plot.csv_lines import csv_lines
+
+        return b"".join(csv_lines(figure))
+    if kind == "svg":
+        from ..plot.svg import svg
+
+        return svg(figure, saved=True).encode() + b"\n"
+    from ..plot.image import image
+
+    return image(figure, kind)
 
 
 def _show(figure: Figure) -> None:
@@ -146,4 +161,4 @@ def _show(figure: Figure) -> None:
     with_colours = is_live(sys.stdout) and not os.environ.get("NO_COLOR")
     # One column less: what fills the last one is wrapped by some terminals.
     click.echo(text(figure, size.columns - 1, min(HEIGHT, size.lines - 3), with_colours))
-    click.echo(figure.caption(with_band=False))
+    click.echo(figure.caption("bars are"))

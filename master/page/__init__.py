@@ -6,7 +6,7 @@ shows a run from its database alone. What people do here is desk/acts.py's busin
     acting       `POST /act`: acts, with the acting token
     adding       `POST /sets`: `spe run --add` brings sets, with the acting token
     asking       Questions of people about what runs now
-    beside       The plot of another run, beside that of this one
+    beside       The plot of another run beside that of this one
     door         Who may come in, and what every answer tells the browser
     downloads    Files of results: sent to be saved, and images to be shown
     drawing      Small drawings as numbers
@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -106,13 +107,18 @@ class Page:
 class EndedPage:
     """The page of a run that is over, to be read only. Lives as long as `spe page`."""
 
-    def __init__(self, folder: Path, command: Command) -> None:
-        """`command` returns the command line of a set. Raises UsageError where nothing has run."""
+    def __init__(
+        self, folder: Path, command: Command, named: Mapping[str, Path] | None = None
+    ) -> None:
+        """`command` returns the command line of a set. `named`: runs elsewhere to compare with.
+
+        Raises UsageError where nothing has run.
+        """
         life = Ended(folder, command)
         self._token = secrets.token_urlsafe(24)
         self._stream = Stream(life.document, life.events)
         app = Door(self._token, "", NO_TOKEN_ENDED).application()
-        _add_pages(app, Views(life, folder), self._stream)
+        _add_pages(app, Views(life, folder, named), self._stream)
         self._server = Server(app)
 
     async def start(self, port: int = 0) -> str:

@@ -1,7 +1,8 @@
-"""The plot of another run of the same folder, beside that of this one."""
+"""The plot of another run beside that of this one: a run of the same runs/, or one that `--beside` names."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,20 @@ from ..store.reader import Reader
 from .table_query import Wish
 
 
-def drawn_beside(folder: Path, wish: Wish, figure: Figure | None) -> dict[str, Any]:
-    """Return the plots for the template: `svg`, `others` (names of runs), and of the one that is
+def drawn_beside(
+    folder: Path, wish: Wish, figure: Figure | None, named: Mapping[str, Path]
+) -> dict[str, Any]:
+    """`named`: folders of runs elsewhere, by what the page calls them.
+
+    Return the plots for the template: `svg`, `others` (names of runs), and of the one that is
     wanted `other`, `other_svg` and `other_fault`.
     """
-    others = _others(folder)
-    made: dict[str, Any] = {"others": others, "other": None, "other_svg": "", "other_fault": ""}
-    # By its place in the list: no name that a browser sends is ever a path here.
+    others = {**_others(folder), **named}
+    made: dict[str, Any] = {"others": list(others), "other": None, "other_svg": "", "other_fault": ""}
+    # What a browser sends is only looked up: it is never a path here.
     if figure and wish.beside in others:
         try:
-            other = _figure(folder.parent / wish.beside, wish)
+            other = _figure(others[wish.beside], wish)
         except SpeError as error:
             made["other_fault"] = error.line
         else:
@@ -35,9 +40,11 @@ def drawn_beside(folder: Path, wish: Wish, figure: Figure | None) -> dict[str, A
     return {**made, "svg": svg(figure) if figure else ""}
 
 
-def _others(folder: Path) -> list[str]:
-    found = folder.resolve().parent.glob("*/sweep.db")
-    return sorted(path.parent.name for path in found if path.parent.name != folder.name)
+def _others(folder: Path) -> dict[str, Path]:
+    """Return the other runs below the same runs/, by their names."""
+    here = folder.resolve()
+    found = sorted(path.parent for path in here.parent.glob("*/sweep.db"))
+    return {path.name: path for path in found if path.name != here.name}
 
 
 def _figure(folder: Path, wish: Wish) -> Figure | None:

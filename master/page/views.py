@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,9 +56,13 @@ FOLDER = Path(__file__).parent / "templates"
 class Views:
     """The pages of one sweep."""
 
-    def __init__(self, life: Life, folder: Folder) -> None:
+    def __init__(
+        self, life: Life, folder: Folder, named: Mapping[str, Path] | None = None
+    ) -> None:
+        """`named`: folders of runs elsewhere that may be drawn beside this one."""
         self.life = life
         self.folder = folder
+        self._named = named or {}
 
     def routes(self) -> dict[str, View]:
         """Return the handlers by path."""
@@ -127,7 +131,7 @@ class Views:
         def work(reader: Reader) -> dict[str, Any]:
             found = wish.look(Listing(reader), tab == "results")
             # Here and not in the template: drawing takes a while, and this is a thread.
-            return {**found, **drawn_beside(reader.folder, wish, found["plot"])}
+            return {**found, **drawn_beside(reader.folder, wish, found["plot"], self._named)}
 
         begun = time.perf_counter()
         found = await self.ask(work)

@@ -10,6 +10,7 @@ The page, `spe plot` and whoever else shows a plot use the same figures and the 
     csv_lines  A figure as CSV: the numbers that are drawn
     figure     A figure in the values of its axes, whatever it is drawn with
     forms      Makes a figure of the cells: dots, lines of means, and the others
+    image      A figure as PNG or PDF, by CairoSVG
     many       Many columns at once, for plotly
     reading    Reads what is drawn from the store
     scales     Places and marks of an axis

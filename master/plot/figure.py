@@ -89,15 +89,20 @@ class Figure:
         """Tell whether a mean has an error band."""
         return any(one.error is not None for series in self.series for one in series.points)
 
+    def lower_end(self, point: Point) -> float:
+        """Return the low end of a mean's error; on a logarithmic axis not below the axis itself."""
+        low = point.y - (point.error or 0.0)
+        return max(low, self.y.low) if self.y.is_log else low
+
     @property
     def labels(self) -> list[str]:
         """Return the names of the groups, for the key; empty without groups."""
         return self.groups or [one.label for one in self.series if one.label]
 
-    def caption(self, with_band: bool = True) -> str:
-        """Return what is drawn, in a sentence or more. `with_band`: error bands are drawn, too."""
+    def caption(self, error: str = "band is") -> str:
+        """Return what is drawn, in a sentence or more. `error`: what shows the errors, and its verb."""
         sets = "1 set" if self.count == 1 else f"{self.count:,} sets"
         parts = [f"{self.asked.title[:1].upper()}{self.asked.title[1:]}, {sets}."]
-        if self.has_errors and with_band:
-            parts.append("The band is the standard error of the mean.")
+        if self.has_errors:
+            parts.append(f"The {error} the standard error of the mean.")
         return " ".join(parts + [f"{one[:1].upper()}{one[1:]}." for one in self.remarks])

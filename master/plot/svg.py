@@ -141,18 +141,13 @@ class _Drawing:
         if not any(one.error is not None for one in points):
             return
         upper = [self._place(one.x, one.y + (one.error or 0.0)) for one in points]
-        lower = [self._place(one.x, self._lower(one)) for one in points]
+        lower = [self._place(one.x, self.figure.lower_end(one)) for one in points]
         if len(points) == 1:  # a band without a width is a bar
             (x, high), (_, low) = upper[0], lower[0]
             yield f'<line x1="{x:g}" x2="{x:g}" y1="{low:g}" y2="{high:g}" stroke="{colour}" stroke-width="2"/>'
             return
         way = " ".join(f"{x:g},{y:g}" for x, y in [*upper, *reversed(lower)])
         yield f'<polygon class="band" points="{way}" fill="{colour}" fill-opacity="0.22"/>'
-
-    def _lower(self, one: Point) -> float:
-        """Return the low end of a band; on a logarithmic axis not below the axis itself."""
-        low = one.y - (one.error or 0.0)
-        return max(low, self.figure.y.low) if self.figure.y.is_log else low
 
     def _title(self, series: Series, point: Point) -> str:
         values = f"{number_text(point.y)}"

@@ -6,17 +6,19 @@ sign of its own beside its colour.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..table.extras import library
 from .asked import Form
 from .cells import number_text
-from .figure import Box, Figure, Series
+from .figure import Box, Figure, Point, Series
 from .scales import Scale
 
 SIGNS = "•+x*o#@%"
 COLOURS = ("blue", "orange", "green", "red", "magenta", "yellow", "cyan", "white")
 STEPS = "0123456789"  # of a colour that stands for a number: from the least to the greatest
+ERROR = "│"  # from the mean less its standard error to the mean plus it
 LEAST = (30, 8)  # columns and lines: in fewer of them nothing can be read
 
 
@@ -42,6 +44,9 @@ class _Drawing:
     def made(self, width: int, height: int) -> str:
         """Return the lines."""
         self._canvas.plot_size(width, height)
+        # All errors first: what is drawn later covers them, so that no mean is hidden.
+        for place, series in enumerate(self._figure.series):
+            self._errors(place, series.points)
         for place, series in enumerate(self._figure.series):
             self._series(place, series)
         if self._figure.asked.form is Form.HISTOGRAM:
@@ -81,6 +86,14 @@ class _Drawing:
         places = [self._place(one.x, one.y) for one in series.points]
         is_line = self._figure.asked.form is Form.LINES and len(places) > 1
         self._signal(places, SIGNS[place % len(SIGNS)], place, series.label, is_line)
+
+    def _errors(self, place: int, points: Sequence[Point]) -> None:
+        """Draw a bar for the error of each mean: a filled band would hide the lines of other groups."""
+        for one in points:
+            if one.error is not None:
+                low = self._place(one.x, self._figure.lower_end(one))
+                high = self._place(one.x, one.y + one.error)
+                self._signal([low, high], ERROR, place, "", is_line=True)
 
     def _shaded(self, places: list[tuple[float, float, float | None]]) -> None:
         """Draw digits for what has a colour that stands for a number."""

@@ -10,6 +10,7 @@ from ..errors import UsageError
 #: Library -> the extra of ours that brings it.
 EXTRAS = {
     "apprise": "notify",
+    "cairosvg": "image",
     "pandas": "pandas",
     "plotext": "plot",
     "plotly": "plot",

@@ -47,6 +47,15 @@ def test_of_a_running_sweep_the_address_is_printed_and_the_command_ends(running:
     assert fetched(known)[0] == 200 and fetched(known, "act", b'{"do": "pause"}')[0] == 403
 
 
+def test_a_running_sweep_cannot_be_the_first_of_two_from_different_folders(running: Bench, tmp_path: Path) -> None:
+    other = tmp_path / "runs" / "held"
+    other.mkdir(parents=True)
+    (other / "sweep.db").touch()
+    done = running.spe("page", "held", "--beside", str(other))
+    assert done.code == 2 and not done.out and len(done.err.splitlines()) == 2
+    assert "held is still running: its master's page shows only the runs beside it" in done.err
+
+
 def test_with_act_the_address_is_one_that_acts(running: Bench) -> None:
     address = running.ok("page", "--act").out.strip()
     status, said = fetched(address, "act", b'{"do": "pause"}')
@@ -104,6 +113,12 @@ def test_a_port_can_be_named_and_one_in_use_is_told(ended: Bench) -> None:
 def test_bad_input_is_one_sentence_and_what_to_do(ended: Bench, tmp_path: Path) -> None:
     done = ended.spe("page", "other")
     assert done.code == 2 and done.err == "spe: runs/: there is no run other\n  There are: held.\n"
+    done = ended.spe("page", "--beside", "other")
+    assert done.code == 2 and done.err == "spe: runs/: there is no run other\n  There are: held.\n"
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "master.log").touch()
+    done = ended.spe("page", str(tmp_path / "half"))
+    assert done.code == 2 and len(done.err.splitlines()) == 2 and "there is no run" in done.err
     done = ended.spe("page", "--act")
     assert done.code == 2 and "nothing runs here" in done.err and "`spe page` shows what is stored" in done.err
     empty = Bench(tmp_path)

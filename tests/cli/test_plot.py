@@ -50,13 +50,39 @@ def test_a_plot_is_drawn_in_the_terminal_as_wide_as_it_is(ran: Bench) -> None:
     assert out.splitlines()[-2:] == ["• cfl 0.2   + cfl 0.4", "Energy over x, by cfl, 22 sets."]
     assert max(map(len, out.splitlines())) < 60 and "\x1b" not in out
     lines = ran.ok("plot", "energy", "--as", "lines").out
-    assert "Mean of energy over x, 22 sets." in lines and "band" not in lines
+    assert "Mean of energy over x, 22 sets. The bars are the standard error of the mean." in lines
 
 
 def test_a_plot_is_written_as_svg(ran: Bench) -> None:
     ran.ok("plot", "energy", "--over", "x", "--by", "cfl", "--as", "lines", "--log", "xy", "-o", "e.svg")
     root = ElementTree.parse(ran.folder / "e.svg").getroot()
     assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(list(root.iter(f"{root.tag[:-3]}polyline"))) == 4
+
+
+def test_a_plot_is_written_as_png_and_as_pdf(ran: Bench) -> None:
+    pytest.importorskip("cairosvg")
+    beginnings = {"png": b"\x89PNG\r\n", "pdf": b"%PDF-"}
+    for kind, beginning in beginnings.items():
+        ran.ok("plot", "energy", "--over", "x", "--as", "lines", "-o", f"e.{kind}")
+        assert (ran.folder / f"e.{kind}").read_bytes().startswith(beginning)
+
+
+@pytest.mark.parametrize("kind", ["png", "pdf"])
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("raise ImportError(name='cairosvg')", "needs cairosvg, which is not installed\n  pip install 'spe[image]'"),
+        ("raise OSError('no library called cairo-2')", "needs the system's cairo library, which is not installed"),
+    ],
+)
+def test_without_what_makes_images_that_is_named_and_nothing_is_written(
+    ran: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, fault: str, sentence: str
+) -> None:
+    (tmp_path / "cairosvg.py").write_text(f"{fault}\n")
+    monkeypatch.setitem(ran.environment, "PYTHONPATH", str(tmp_path))
+    done = ran.spe("plot", "energy", "-o", f"lacking.{kind}")
+    assert done.code == 2 and f"a plot as .{kind} {sentence}" in done.err and len(done.err.splitlines()) == 2
+    assert not (ran.folder / f"lacking.{kind}").exists()
 
 
 def test_without_names_the_first_number_is_drawn_over_the_first_parameter(ran: Bench) -> None:
@@ -82,8 +108,8 @@ def test_the_numbers_of_a_plot_are_those_of_the_table(ran: Bench) -> None:
         (["energy", "--where", "x > 99"], "no set has a row in the table: there is nothing to draw"),
         (["energy", "--where", "x >"], "--where"),
         (["energy", "--where", "y > 1"], "--where: there is no column 'y'"),
-        (["energy", "-o", "e.png"], "e.png: a plot is written as .svg, or its numbers as .csv"),
-        (["energy", "-o", "e.pdf"], "rsvg-convert or Inkscape make PNG and PDF of an SVG file."),
+        (["energy", "-o", "e.gif"], "e.gif: a plot is written as .svg, .png or .pdf, or its numbers as .csv"),
+        (["energy", "-o", "plot"], "plot: a plot is written as .svg, .png or .pdf, or its numbers as .csv"),
         (["energy", "-o", "runs/e.svg"], "nothing else may be written there"),
         (["energy", "-o", "no/e.svg"], "no/e.svg: it cannot be written: No such file or directory"),
     ],

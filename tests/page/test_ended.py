@@ -241,6 +241,24 @@ def test_two_runs_stand_side_by_side_on_the_same_axes(folder: Path, tmp_path: Pa
             assert sentence in str(page.locator("main").text_content())
 
 
+def test_a_run_of_another_folder_is_compared_only_if_the_command_line_names_it(
+    folder: Path, tmp_path: Path, page: Any
+) -> None:
+    here, there, secret = (tmp_path / one / "runs" / "over" for one in ("here", "there", "secret"))
+    for run in (here, there, secret):
+        shutil.copytree(folder / "runs" / "over", run)
+    with ended_kit.served(tmp_path / "here", "over", "--beside", "../there/runs/over") as address:
+        page.goto(at(address, "results", **FORMS[0]))
+        page.locator("select[name=beside]").select_option(str(there))
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator(".plot svg")).to_have_count(2)
+        page.set_viewport_size({"width": 360, "height": 900})
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+        for path in (str(secret), "../../secret/runs/over", "../there/runs/over", f"{there}/../../../secret/runs/over"):
+            page.goto(at(address, "results", **FORMS[0], beside=path))
+            expect(page.locator(".plot svg")).to_have_count(1)
+
+
 def test_what_changes_in_the_database_is_followed(folder: Path, tmp_path: Path, page: Any) -> None:
     shutil.copytree(folder / "runs" / "over", tmp_path / "runs" / "over")
     with ended_kit.served(tmp_path, "over") as address:

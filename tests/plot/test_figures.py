@@ -73,7 +73,7 @@ def test_means_over_repeats_have_the_standard_error_as_their_band() -> None:
     assert (first.x, first.y, first.count) == (1, 3.0, 3)
     assert first.error == pytest.approx(statistics.stdev(y[:3]) / math.sqrt(3))
     assert (second.y, third.y, third.error) == (12.0, 7.0, None)
-    assert drawn.has_errors and "standard error" in drawn.caption() and "standard" not in drawn.caption(with_band=False)
+    assert drawn.has_errors and "The band is the standard error" in drawn.caption()
     assert len(elements(drawn, "polyline")) == 1 and len(elements(drawn, "polygon")) == 1
     assert rows(drawn)[0] == ["x", "mean of y", "standard error", "sets"]
     alone = made("lines", [1, 2], [1, 2])

@@ -43,6 +43,17 @@ def test_groups_are_told_by_their_signs(plotext: None) -> None:
     assert drawn.count("•") == 3 and drawn.count("+") == 3
 
 
+def test_each_mean_of_several_sets_has_a_bar_of_its_error_and_no_mean_is_hidden(plotext: None) -> None:
+    with_errors = made("lines", [1, 5, 3, 9], [1, 1, 2, 2])
+    drawn = text(with_errors, 60, 15, with_colours=False)
+    alone = text(made("lines", [3, 6], [1, 2]), 60, 15, with_colours=False)
+    bars = [line[2:-1].count("│") for line in drawn.splitlines()]
+    assert sum(bars) > sum(line[2:-1].count("│") for line in alone.splitlines()) + 4
+    assert drawn.count("•") > 2
+    on_log = text(made("lines", [1, 1000, 10, 20], [1, 1, 2, 2], log_y=True), 60, 15, with_colours=False)
+    assert "•" in on_log, "a mean less its error may be below 0"
+
+
 def test_without_plotext_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "plotext", None)
     with pytest.raises(UsageError) as refused:
