@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from ...model import Task
-from .makespans import pays
+from .makespans import Slot
 from .model import FEWEST, Model
+from .plans import make_plan, pays
 from .samples import Samples
 
 SHORT = 0.2  # seconds: sets that are shorter in the mean keep their order, which then matters to nobody
@@ -22,7 +23,8 @@ SORT_PAUSE = 5.0  # seconds between two orders of one model, at least
 EXPLAINED = 0.7  # share of the variance that the parameters must explain: with less, luck decides which order wins
 ALIKE = 0.05  # logarithm: sets whose forecasts differ by less keep their order
 LEAST_SPREAD = 0.1  # standard deviation of the forecasts' logarithms; equal sets need no order
-FEW = 12  # waiting sets a slot: with fewer, both orders are played through; with more, their ends hardly differ
+FEW = 12  # waiting sets a slot: with fewer, orders are played through; with more, their ends hardly differ
+PER_PAUSE = 500  # waiting sets for each pause between two plans: a long queue takes longer to play through
 ORDERED = 5000  # waiting sets that are ordered; feeding.py loads as many at a time
 
 
@@ -37,7 +39,10 @@ class LongestFirst:
         self._learned_at = -math.inf
         self._learned_from = 0.0
         self._sorted_at = -math.inf
-        self._sorted = (0, 0)  # the first and the last set when the queue was sorted
+        self._sorted = (0, 0)  # the number of sets and the last one when the queue was sorted
+        self._planned_from = 0  # samples of the last plan
+        self._is_planned = False  # the order was played through
+        self._until: float | None = None  # when hosts of different speed shall end what they take
         self._known: dict[int, float] = {}  # task -> logarithm of its forecast: of waiting ones only
 
     def learn(self, now: float) -> bool:
@@ -75,7 +80,7 @@ class LongestFirst:
         busy: Sequence[tuple[Task, float, str]],
         idle: Sequence[str],
     ) -> None:
-        """Put the longest sets first, if that pays. Called each second.
+        """Put the waiting sets in the order in which all end earliest, if that pays. Called each second.
 
         `busy`: tasks that have a slot, each with the seconds since then and its host. `idle`: the hosts
         of the other slots.
@@ -83,59 +88,106 @@ class LongestFirst:
         is_new = self.learn(now)
         if not self.is_on:
             return
-        if not is_new and not (self.orders and self._is_unsorted(now, waiting)):
+        if not is_new and not (self.orders and self._is_due(now, waiting)):
             return
         self.forget(waiting)
         model = self.model
         if model is None or not model.is_useful or model.explained < EXPLAINED or len(waiting) < 2:
-            self.orders = False
+            self.orders, self._until = False, None
             return
         chosen = list(waiting)[:ORDERED]
-        found = {number: self.of(tasks[number]) for number in chosen}
-        new = sorted(chosen, key=lambda number: _key(tasks[number], found[number]))
-        if new != chosen:
-            if not self.orders and not self._is_worth_it(model, chosen, new, found, busy, idle):
-                return
-            rest = list(waiting)[ORDERED:]
-            waiting.clear()
-            waiting.extend(new)
-            waiting.extend(rest)
-            self.orders = True
+        # Sets that failed, or whose host was lost, stay behind those that were never tried.
+        chosen.sort(key=lambda number: _was_tried(tasks[number]))
+        found = [self.of(tasks[number]) for number in chosen]
+        if not self.orders and _spread(found) < LEAST_SPREAD:
+            return
+        self._is_planned = len(chosen) <= FEW * (len(busy) + len(idle))
+        if self._is_planned:
+            new = self._plan(now, model, chosen, found, tasks, self._slots(model, busy, idle))
+        else:
+            new = _longest(chosen, found, tasks)
+            self._until = None
+        if new is None:
+            return
+        rest = list(waiting)[ORDERED:]
+        self.orders = self.orders or new != list(waiting)[:ORDERED]
+        waiting.clear()
+        waiting.extend(new)
+        waiting.extend(rest)
         self._sorted_at, self._sorted = now, (len(waiting), waiting[-1])
+        self._planned_from = self.samples.count
 
-    def _is_unsorted(self, now: float, waiting: deque[int]) -> bool:
-        """Tell whether tasks have come behind those that are in order."""
-        if len(waiting) < 2 or now - self._sorted_at < SORT_PAUSE:
+    def _is_due(self, now: float, waiting: deque[int]) -> bool:
+        """Tell whether tasks have come behind those that are in order, or others have ended since the last plan."""
+        pause = SORT_PAUSE * (1.0 + len(waiting) / PER_PAUSE if self._is_planned else 1.0)
+        if len(waiting) < 2 or now - self._sorted_at < pause:
             return False
-        return waiting[-1] != self._sorted[1] or len(waiting) > self._sorted[0]
-
-    def _is_worth_it(
-        self,
-        model: Model,
-        chosen: Sequence[int],
-        new: Sequence[int],
-        found: Mapping[int, float],
-        busy: Sequence[tuple[Task, float, str]],
-        idle: Sequence[str],
-    ) -> bool:
-        logs = list(found.values())
-        mean = math.fsum(logs) / len(logs)
-        if math.sqrt(math.fsum((one - mean) ** 2 for one in logs) / len(logs)) < LEAST_SPREAD:
-            return False
-        if len(chosen) > FEW * (len(busy) + len(idle)):
+        if waiting[-1] != self._sorted[1] or len(waiting) > self._sorted[0]:
             return True
+        return self._is_planned and self.samples.count > self._planned_from
+
+    def _slots(
+        self, model: Model, busy: Sequence[tuple[Task, float, str]], idle: Sequence[str]
+    ) -> list[Slot]:
+        """Return when each slot is expected to be free, and how slow it is."""
         usual = model.of_host("")
         free = [(0.0, math.exp(model.of_host(host) - usual)) for host in idle]
         for task, elapsed, host in busy:
             slowness = math.exp(model.of_host(host) - usual)
             free.append((max(0.0, math.exp(usual + self.of(task)) * slowness - elapsed), slowness))
-        if not free:
-            return False
-        places = {number: place for place, number in enumerate(chosen)}
-        errors = [math.exp(one) for one in model.errors]
-        return pays([math.exp(usual + log) for log in logs], [places[number] for number in new], free, errors)
+        return free
+
+    def _plan(
+        self,
+        now: float,
+        model: Model,
+        chosen: list[int],
+        found: Sequence[float],
+        tasks: Mapping[int, Task],
+        free: Sequence[Slot],
+    ) -> list[int] | None:
+        """Return the order that ends earliest; None where the one as given is as good."""
+        usual = model.of_host("")
+        queue = [math.exp(usual + log) for log in found]
+        tried = sum(_was_tried(tasks[number]) for number in chosen)
+        errors = [math.exp(error) for error in model.errors]
+        plan = make_plan(queue, tried, free, errors, seed=self.samples.count)
+        if not self.orders and not pays(queue, plan, free, errors):
+            return None
+        self._until = now + plan.until if plan.until is not None else None
+        return [chosen[place] for place in plan.order]
+
+    def place_for(self, now: float, host: str, waiting: deque[int], tasks: Mapping[int, Task]) -> int:
+        """Return the place in the queue of the set that a host takes: the longest one that it can end in time.
+
+        It is the first one where all hosts are alike: a host takes the last, the shortest, if it can end none.
+        """
+        if self._until is None or self.model is None:
+            return 0
+        seconds = self._until - now
+        if seconds <= 0:
+            return len(waiting) - 1
+        most = math.log(seconds) - self.model.of_host(host)
+        low, high = 0, len(waiting) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if self.of(tasks[waiting[middle]]) <= most:
+                high = middle
+            else:
+                low = middle + 1
+        return low
 
 
-def _key(task: Task, log: float) -> tuple[bool, int]:
-    # Sets that failed, or whose host was lost, stay behind those that were never tried.
-    return bool(task.attempts or task.lost), -round(log / ALIKE)
+def _was_tried(task: Task) -> bool:
+    return bool(task.attempts or task.lost)
+
+
+def _longest(chosen: Sequence[int], found: Sequence[float], tasks: Mapping[int, Task]) -> list[int]:
+    """Return the sets longest first; those that are alike keep their order, and those that were tried come last."""
+    logs = dict(zip(chosen, found, strict=True))
+    return sorted(chosen, key=lambda number: (_was_tried(tasks[number]), -round(logs[number] / ALIKE)))
+
+
+def _spread(logs: Sequence[float]) -> float:
+    mean = math.fsum(logs) / len(logs)
+    return math.sqrt(math.fsum((log - mean) ** 2 for log in logs) / len(logs))
