@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from ...model import Task
-from .makespans import Slot
+from .makespans import ONE_SPEED, Slot
 from .model import FEWEST, Model
-from .plans import make_plan, pays
+from .plans import Errors, make_plan, pays
 from .samples import Samples
 
 SHORT = 0.2  # seconds: sets that are shorter in the mean keep their order, which then matters to nobody
@@ -23,6 +23,7 @@ SORT_PAUSE = 5.0  # seconds between two orders of one model, at least
 EXPLAINED = 0.7  # share of the variance that the parameters must explain: with less, luck decides which order wins
 ALIKE = 0.05  # logarithm: sets whose forecasts differ by less keep their order
 LEAST_SPREAD = 0.1  # standard deviation of the forecasts' logarithms; equal sets need no order
+MOST_NEW = 0.05  # share of the waiting sets with a word of which nothing is known
 FEW = 12  # waiting sets a slot: with fewer, orders are played through; with more, their ends hardly differ
 PER_PAUSE = 500  # waiting sets for each pause between two plans: a long queue takes longer to play through
 ORDERED = 5000  # waiting sets that are ordered; feeding.py loads as many at a time
@@ -43,6 +44,7 @@ class LongestFirst:
         self._planned_from = 0  # samples of the last plan
         self._is_planned = False  # the order was played through
         self._until: float | None = None  # when hosts of different speed shall end what they take
+        self._fast = 0.0  # seconds of a usual set up to which a host is one of the fastest
         self._known: dict[int, float] = {}  # task -> logarithm of its forecast: of waiting ones only
 
     def learn(self, now: float) -> bool:
@@ -99,7 +101,7 @@ class LongestFirst:
         # Sets that failed, or whose host was lost, stay behind those that were never tried.
         chosen.sort(key=lambda number: _was_tried(tasks[number]))
         found = [self.of(tasks[number]) for number in chosen]
-        if not self.orders and _spread(found) < LEAST_SPREAD:
+        if not self.orders and (_spread(found) < LEAST_SPREAD or self._are_new(chosen, tasks)):
             return
         self._is_planned = len(chosen) <= FEW * (len(busy) + len(idle))
         if self._is_planned:
@@ -116,6 +118,11 @@ class LongestFirst:
         waiting.extend(rest)
         self._sorted_at, self._sorted = now, (len(waiting), waiting[-1])
         self._planned_from = self.samples.count
+
+    def _are_new(self, chosen: Sequence[int], tasks: Mapping[int, Task]) -> bool:
+        """Tell whether many of the sets have a word that no set had that ended: often since those take longest."""
+        model = self.model
+        return model is not None and sum(model.is_new(tasks[number].values) for number in chosen) > MOST_NEW * len(chosen)
 
     def _is_due(self, now: float, waiting: deque[int]) -> bool:
         """Tell whether tasks have come behind those that are in order, or others have ended since the last plan."""
@@ -150,24 +157,29 @@ class LongestFirst:
         usual = model.of_host("")
         queue = [math.exp(usual + log) for log in found]
         tried = sum(_was_tried(tasks[number]) for number in chosen)
-        errors = [math.exp(error) for error in model.errors]
+        errors = Errors([math.exp(error) for error in model.errors], model.shift)
         plan = make_plan(queue, tried, free, errors, seed=self.samples.count)
         if not self.orders and not pays(queue, plan, free, errors):
             return None
         self._until = now + plan.until if plan.until is not None else None
+        self._fast = ONE_SPEED * min(slowness for _, slowness in free) * math.exp(usual)
         return [chosen[place] for place in plan.order]
 
     def place_for(self, now: float, host: str, waiting: deque[int], tasks: Mapping[int, Task]) -> int:
         """Return the place in the queue of the set that a host takes: the longest one that it can end in time.
 
-        It is the first one where all hosts are alike: a host takes the last, the shortest, if it can end none.
+        It is the first one on the fastest hosts, and where all are alike. A host takes the last, the shortest, if it
+        can end none.
         """
         if self._until is None or self.model is None:
+            return 0
+        speed = self.model.of_host(host)
+        if math.exp(speed) <= self._fast:
             return 0
         seconds = self._until - now
         if seconds <= 0:
             return len(waiting) - 1
-        most = math.log(seconds) - self.model.of_host(host)
+        most = math.log(seconds) - speed
         low, high = 0, len(waiting) - 1
         while low < high:
             middle = (low + high) // 2

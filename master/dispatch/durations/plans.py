@@ -8,10 +8,10 @@ longest set that it is expected to end in time.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from .makespans import Slot, draw_factors, makespan, makespan_of_fitting
+from .makespans import ONE_SPEED, Slot, draw_factors, makespan, makespan_of_fitting
 
 LEAST_GAIN = 0.02  # share of the time that a plan must save in the mean
 HARM = 1.02  # as in "no more than 2 % above the order as given"
@@ -20,9 +20,17 @@ STEPS = 30_000  # sets that are played through to judge a plan, over all draws: 
 LEAST_DRAWS, MOST_DRAWS = 6, 30
 SEARCHED = 60_000  # sets that are played through to find an order: some 20 milliseconds
 SEARCH_DRAWS = 8
+DEADLINE_DRAWS = 4
 FEWEST_TRIES = 20  # changes of an order; where the queue is too long for so many, longest first is good enough
-DEADLINES = 16  # moments by which all may end, 2 % apart
-ONE_SPEED = 1.1  # slots of which the slowest takes at most so many times as long as the fastest count as alike
+DEADLINES = 16  # moments by which all may end, at most
+WIDEST = 0.4  # share by which the latest of them is later than the earliest end that can be
+
+
+class Errors(NamedTuple):
+    """How wrong forecasts are."""
+
+    factors: Sequence[float]  # by which sets took longer than their forecasts
+    shift: float  # standard error of the mean of their logarithms
 
 
 class Plan(NamedTuple):
@@ -32,40 +40,49 @@ class Plan(NamedTuple):
     until: float | None = None  # seconds by which a slot shall end what it takes; None: each takes the next set
 
 
-def make_plan(queue: Sequence[float], tried: int, free: Sequence[Slot], errors: Sequence[float], seed: int) -> Plan:
+def make_plan(queue: Sequence[float], tried: int, free: Sequence[Slot], errors: Errors, seed: int) -> Plan:
     """Return the plan that ends earliest.
 
     `queue`: the forecast seconds of the waiting sets as they wait, of which the last `tried` stay where they are;
-    `free`: the slots; `errors`: factors by which sets took longer than their forecasts.
+    `free`: the slots.
     """
     fresh = len(queue) - tried
     longest = sorted(range(fresh), key=lambda place: -queue[place])
     rest = list(range(fresh, len(queue)))
     slowness = [slot[1] for slot in free]
     if max(slowness) > ONE_SPEED * min(slowness):
-        return Plan(longest + rest, _deadline([queue[place] for place in longest], free))
+        return Plan(longest + rest, _deadline([queue[place] for place in longest], free, errors, seed))
     return Plan(_search(queue, longest, free, errors, seed) + rest)
 
 
-def _deadline(forecasts: Sequence[float], free: Sequence[Slot]) -> float:
+def _deadline(forecasts: Sequence[float], free: Sequence[Slot], errors: Errors, seed: int) -> float:
     """Return the seconds by which slots shall end what they take, so that all ends earliest."""
     rate = sum(1.0 / slowness for _, slowness in free)
     work = sum(forecasts) + sum(moment / slowness for moment, slowness in free)
     least = max(work / rate, max(free)[0])
-    count = max(3, min(DEADLINES, STEPS // max(1, len(forecasts))))
-    deadlines = [least * (1.0 + 0.32 * place / count) for place in range(count)]
-    return min(deadlines, key=lambda until: makespan_of_fitting(free, forecasts, forecasts, until))
+    count = max(3, min(DEADLINES, SEARCHED // max(1, DEADLINE_DRAWS * len(forecasts))))
+    seconds = list(_drawn(forecasts, errors, DEADLINE_DRAWS, seed))
+
+    def cost(until: float) -> float:
+        return sum(makespan_of_fitting(free, forecasts, lengths, until) for lengths in seconds)
+
+    return min((least * (1.0 + WIDEST * place / count) for place in range(count)), key=cost)
+
+
+def _drawn(queue: Sequence[float], errors: Errors, draws: int, seed: int) -> Iterator[list[float]]:
+    """Yield the seconds of the sets of a queue, as they may come."""
+    for factors in draw_factors(errors.factors, errors.shift, len(queue), draws, seed):
+        yield [length * factor for length, factor in zip(queue, factors, strict=True)]
 
 
 def _search(
-    queue: Sequence[float], longest: list[int], free: Sequence[Slot], errors: Sequence[float], seed: int
+    queue: Sequence[float], longest: list[int], free: Sequence[Slot], errors: Errors, seed: int
 ) -> list[int]:
     """Return the best order that small changes of longest first, and of the order as it is, lead to."""
     tries = SEARCHED // max(1, SEARCH_DRAWS * len(longest))
     if tries < FEWEST_TRIES or len(longest) < 2:
         return longest
-    draws = list(draw_factors(errors, len(queue), SEARCH_DRAWS, seed))
-    seconds = [[a * b for a, b in zip(queue, factors, strict=True)] for factors in draws]
+    seconds = list(_drawn(queue, errors, SEARCH_DRAWS, seed))
 
     def cost(order: Sequence[int]) -> float:
         return sum(makespan(free, [lengths[place] for place in order]) for lengths in seconds)
@@ -93,13 +110,12 @@ def _changed(order: Sequence[int], chance: random.Random) -> list[int]:
     return changed
 
 
-def pays(queue: Sequence[float], plan: Plan, free: Sequence[Slot], errors: Sequence[float]) -> bool:
+def pays(queue: Sequence[float], plan: Plan, free: Sequence[Slot], errors: Errors) -> bool:
     """Tell whether a plan ends earlier than the queue as it is, when forecasts are as wrong as they have been."""
     draws = max(LEAST_DRAWS, min(MOST_DRAWS, STEPS // (2 * len(queue) + len(free))))
     ratios = []
     forecasts = [queue[place] for place in plan.order]
-    for factors in draw_factors(errors, len(queue), draws, len(queue)):
-        lengths = [length * factor for length, factor in zip(queue, factors, strict=True)]
+    for lengths in _drawn(queue, errors, draws, len(queue)):
         planned = [lengths[place] for place in plan.order]
         as_given = makespan(free, lengths)
         if plan.until is None:
