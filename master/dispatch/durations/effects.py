@@ -117,12 +117,9 @@ class CurveEffect:
         return self.at(max(-self._beyond, min(self._beyond, point)))
 
     def knows(self, text: str) -> bool:
-        """Tell whether the value is a number that is not far beyond the samples."""
+        """Tell whether the value is a number that the curve has."""
         number = as_number(text)
-        if number is None or (self._curve.is_log and number <= 0):
-            return False
-        raw = math.log(number) if self._curve.is_log else number
-        return abs(raw - self._curve.middle) <= self._beyond * self._curve.half
+        return number is not None and (number > 0 or not self._curve.is_log)
 
 
 class Levels:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from ...model import Task
 from .makespans import ONE_SPEED, Slot
 from .model import FEWEST, Model
-from .plans import Errors, make_plan, pays
+from .plans import LEAST_GAIN, Errors, make_plan, pays
 from .samples import Samples
 
 SHORT = 0.2  # seconds: sets that are shorter in the mean keep their order, which then matters to nobody
@@ -23,6 +23,8 @@ SORT_PAUSE = 5.0  # seconds between two orders of one model, at least
 EXPLAINED = 0.7  # share of the variance that the parameters must explain: with less, luck decides which order wins
 ALIKE = 0.05  # logarithm: sets whose forecasts differ by less keep their order
 LEAST_SPREAD = 0.1  # standard deviation of the forecasts' logarithms; equal sets need no order
+MOST_WIDENED = 2.5  # times that errors are larger on left-out samples: beyond, a model fits what chance did
+AGAIN = 0.002  # share of the time that another plan must save where the queue is in order
 MOST_NEW = 0.05  # share of the waiting sets with a word of which nothing is known
 FEW = 12  # waiting sets a slot: with fewer, orders are played through; with more, their ends hardly differ
 PER_PAUSE = 500  # waiting sets for each pause between two plans: a long queue takes longer to play through
@@ -94,7 +96,9 @@ class LongestFirst:
             return
         self.forget(waiting)
         model = self.model
-        if model is None or not model.is_useful or model.explained < EXPLAINED or len(waiting) < 2:
+        if len(waiting) < 2:
+            return
+        if model is None or not model.is_useful or model.explained < EXPLAINED or model.widening > MOST_WIDENED:
             self.orders, self._until = False, None
             return
         chosen = list(waiting)[:ORDERED]
@@ -159,7 +163,7 @@ class LongestFirst:
         tried = sum(_was_tried(tasks[number]) for number in chosen)
         errors = Errors([math.exp(error) for error in model.errors], model.shift)
         plan = make_plan(queue, tried, free, errors, seed=self.samples.count)
-        if not self.orders and not pays(queue, plan, free, errors):
+        if not pays(queue, plan, free, errors, AGAIN if self.orders else LEAST_GAIN):
             return None
         self._until = now + plan.until if plan.until is not None else None
         self._fast = ONE_SPEED * min(slowness for _, slowness in free) * math.exp(usual)

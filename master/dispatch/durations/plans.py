@@ -110,8 +110,11 @@ def _changed(order: Sequence[int], chance: random.Random) -> list[int]:
     return changed
 
 
-def pays(queue: Sequence[float], plan: Plan, free: Sequence[Slot], errors: Errors) -> bool:
-    """Tell whether a plan ends earlier than the queue as it is, when forecasts are as wrong as they have been."""
+def pays(queue: Sequence[float], plan: Plan, free: Sequence[Slot], errors: Errors, gain: float = LEAST_GAIN) -> bool:
+    """Tell whether a plan ends earlier than the queue as it is, when forecasts are as wrong as they have been.
+
+    `gain`: share of the time that it must save in the mean.
+    """
     draws = max(LEAST_DRAWS, min(MOST_DRAWS, STEPS // (2 * len(queue) + len(free))))
     ratios = []
     forecasts = [queue[place] for place in plan.order]
@@ -124,4 +127,4 @@ def pays(queue: Sequence[float], plan: Plan, free: Sequence[Slot], errors: Error
             found = makespan_of_fitting(free, forecasts, planned, plan.until)
         ratios.append(found / as_given if as_given else 1.0)
     harmed = sum(ratio > HARM for ratio in ratios)
-    return sum(ratios) / draws <= 1.0 - LEAST_GAIN and harmed <= MOST_HARMED * draws
+    return sum(ratios) / draws <= 1.0 - gain and harmed <= MOST_HARMED * draws
