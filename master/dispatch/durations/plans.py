@@ -20,7 +20,7 @@ STEPS = 30_000  # sets that are played through to judge a plan, over all draws: 
 LEAST_DRAWS, MOST_DRAWS = 6, 30
 SEARCHED = 60_000  # sets that are played through to find an order: some 20 milliseconds
 SEARCH_DRAWS = 8
-DEADLINE_DRAWS = 4
+DEADLINE_DRAWS = 8
 FEWEST_TRIES = 20  # changes of an order; where the queue is too long for so many, longest first is good enough
 DEADLINES = 16  # moments by which all may end, at most
 WIDEST = 0.4  # share by which the latest of them is later than the earliest end that can be
@@ -61,18 +61,29 @@ def _deadline(forecasts: Sequence[float], free: Sequence[Slot], errors: Errors, 
     work = sum(forecasts) + sum(moment / slowness for moment, slowness in free)
     least = max(work / rate, max(free)[0])
     count = max(3, min(DEADLINES, SEARCHED // max(1, DEADLINE_DRAWS * len(forecasts))))
-    seconds = list(_drawn(forecasts, errors, DEADLINE_DRAWS, seed))
+    seconds = list(_drawn(forecasts, free, errors, DEADLINE_DRAWS, seed))
 
     def cost(until: float) -> float:
-        return sum(makespan_of_fitting(free, forecasts, lengths, until) for lengths in seconds)
+        return sum(makespan_of_fitting(slots, forecasts, lengths, until) for slots, lengths in seconds)
 
     return min((least * (1.0 + WIDEST * place / count) for place in range(count)), key=cost)
 
 
-def _drawn(queue: Sequence[float], errors: Errors, draws: int, seed: int) -> Iterator[list[float]]:
-    """Yield the seconds of the sets of a queue, as they may come."""
+def _drawn(
+    queue: Sequence[float], free: Sequence[Slot], errors: Errors, draws: int, seed: int
+) -> Iterator[tuple[list[Slot], list[float]]]:
+    """Yield the slots and the seconds of the sets of a queue, as they may come.
+
+    What runs ends earlier or later, too: by the same share of a usual set as those that wait.
+    """
+    chance = random.Random(seed)
+    unit = sum(queue) / max(1, len(queue))
     for factors in draw_factors(errors.factors, errors.shift, len(queue), draws, seed):
-        yield [length * factor for length, factor in zip(queue, factors, strict=True)]
+        slots = [
+            (max(0.0, moment + (chance.choice(errors.factors) - 1.0) * unit * slowness) if moment else 0.0, slowness)
+            for moment, slowness in free
+        ]
+        yield slots, [length * factor for length, factor in zip(queue, factors, strict=True)]
 
 
 def _search(
@@ -82,10 +93,10 @@ def _search(
     tries = SEARCHED // max(1, SEARCH_DRAWS * len(longest))
     if tries < FEWEST_TRIES or len(longest) < 2:
         return longest
-    seconds = list(_drawn(queue, errors, SEARCH_DRAWS, seed))
+    seconds = list(_drawn(queue, free, errors, SEARCH_DRAWS, seed))
 
     def cost(order: Sequence[int]) -> float:
-        return sum(makespan(free, [lengths[place] for place in order]) for lengths in seconds)
+        return sum(makespan(slots, [lengths[place] for place in order]) for slots, lengths in seconds)
 
     best = longest
     least = cost(best)
@@ -118,13 +129,15 @@ def pays(queue: Sequence[float], plan: Plan, free: Sequence[Slot], errors: Error
     draws = max(LEAST_DRAWS, min(MOST_DRAWS, STEPS // (2 * len(queue) + len(free))))
     ratios = []
     forecasts = [queue[place] for place in plan.order]
-    for lengths in _drawn(queue, errors, draws, len(queue)):
+    for slots, lengths in _drawn(queue, free, errors, draws, len(queue)):
         planned = [lengths[place] for place in plan.order]
-        as_given = makespan(free, lengths)
+        as_given = makespan(slots, lengths)
         if plan.until is None:
-            found = makespan(free, planned)
+            found = makespan(slots, planned)
         else:
-            found = makespan_of_fitting(free, forecasts, planned, plan.until)
+            found = makespan_of_fitting(slots, forecasts, planned, plan.until)
         ratios.append(found / as_given if as_given else 1.0)
     harmed = sum(ratio > HARM for ratio in ratios)
-    return sum(ratios) / draws <= 1.0 - gain and harmed <= MOST_HARMED * draws
+    # On hosts of different speed the last set that a slow one takes decides: draws show that too seldom.
+    most_harmed = MOST_HARMED * draws if plan.until is None else 0
+    return sum(ratios) / draws <= 1.0 - gain and harmed <= most_harmed
