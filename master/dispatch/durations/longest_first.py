@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ...model import Task
 from .makespans import ONE_SPEED, Slot
@@ -16,18 +16,24 @@ from .model import FEWEST, Model
 from .plans import LEAST_GAIN, Errors, make_plan, pays
 from .samples import Samples
 
-SHORT = 0.2  # seconds: sets that are shorter in the mean keep their order, which then matters to nobody
+SHORT = (
+    0.2  # seconds: sets that are shorter in the mean keep their order, which then matters to nobody
+)
 GROWTH = 1.3  # samples must have become so many times as many before a new model is learned
 LEARN_PAUSE = 2.0  # seconds between two models, at least
 SORT_PAUSE = 5.0  # seconds between two orders of one model, at least
 EXPLAINED = 0.7  # share of the variance that the parameters must explain: with less, luck decides which order wins
 ALIKE = 0.05  # logarithm: sets whose forecasts differ by less keep their order
 LEAST_SPREAD = 0.1  # standard deviation of the forecasts' logarithms; equal sets need no order
-MOST_WIDENED = 2.5  # times that errors are larger on left-out samples: beyond, a model fits what chance did
+MOST_WIDENED = (
+    2.5  # times that errors are larger on left-out samples: beyond, a model fits what chance did
+)
 AGAIN = 0.002  # share of the time that another plan must save where the queue is in order
 MOST_NEW = 0.05  # share of the waiting sets with a word of which nothing is known
 FEW = 12  # waiting sets a slot: with fewer, orders are played through; with more, their ends hardly differ
-PER_PAUSE = 500  # waiting sets for each pause between two plans: a long queue takes longer to play through
+PER_PAUSE = (
+    500  # waiting sets for each pause between two plans: a long queue takes longer to play through
+)
 ORDERED = 5000  # waiting sets that are ordered; feeding.py loads as many at a time
 
 
@@ -46,8 +52,8 @@ class LongestFirst:
         self._planned_from = 0  # samples of the last plan
         self._is_planned = False  # the order was played through
         self._until: float | None = None  # when hosts of different speed shall end what they take
-        self._fast = 0.0  # seconds of a usual set up to which a host is one of the fastest
-        self._known: dict[int, float] = {}  # task -> logarithm of its forecast: of waiting ones only
+        self._fastest: set[str] = set()  # hosts that take the longest set then
+        self._known: dict[int, float] = {}  # task -> logarithm of its forecast, of waiting ones
 
     def learn(self, now: float) -> bool:
         """Learn a new model if enough sets have ended since the last one. Return whether there is a new one."""
@@ -71,10 +77,19 @@ class LongestFirst:
             found = self._known[task.number] = model.of_parameters(task.values)
         return found
 
+    def expected(self, task: Task) -> float | None:
+        """Return the seconds that a waiting task is expected to take on a usual host; None where unknown."""
+        model = self.model
+        if model is None or not model.is_useful:
+            return None
+        return math.exp(model.of_host("") + self.of(task))
+
     def forget(self, waiting: deque[int]) -> None:
         """Forget the forecasts of tasks that wait no longer."""
         if len(self._known) > 2 * len(waiting) + 100:
-            self._known = {number: self._known[number] for number in waiting if number in self._known}
+            self._known = {
+                number: self._known[number] for number in waiting if number in self._known
+            }
 
     def sort(
         self,
@@ -98,7 +113,12 @@ class LongestFirst:
         model = self.model
         if len(waiting) < 2:
             return
-        if model is None or not model.is_useful or model.explained < EXPLAINED or model.widening > MOST_WIDENED:
+        if (
+            model is None
+            or not model.is_useful
+            or model.explained < EXPLAINED
+            or model.widening > MOST_WIDENED
+        ):
             self.orders, self._until = False, None
             return
         chosen = list(waiting)[:ORDERED]
@@ -110,6 +130,8 @@ class LongestFirst:
         self._is_planned = len(chosen) <= FEW * (len(busy) + len(idle))
         if self._is_planned:
             new = self._plan(now, model, chosen, found, tasks, self._slots(model, busy, idle))
+            if new is not None:
+                self._fastest = _fastest(model, {*idle, *(host for _, _, host in busy)})
         else:
             new = _longest(chosen, found, tasks)
             self._until = None
@@ -126,7 +148,9 @@ class LongestFirst:
     def _are_new(self, chosen: Sequence[int], tasks: Mapping[int, Task]) -> bool:
         """Tell whether many of the sets have a word that no set had that ended: often since those take longest."""
         model = self.model
-        return model is not None and sum(model.is_new(tasks[number].values) for number in chosen) > MOST_NEW * len(chosen)
+        return model is not None and sum(
+            model.is_new(tasks[number].values) for number in chosen
+        ) > MOST_NEW * len(chosen)
 
     def _is_due(self, now: float, waiting: deque[int]) -> bool:
         """Tell whether tasks have come behind those that are in order, or others have ended since the last plan."""
@@ -166,10 +190,11 @@ class LongestFirst:
         if not pays(queue, plan, free, errors, AGAIN if self.orders else LEAST_GAIN):
             return None
         self._until = now + plan.until if plan.until is not None else None
-        self._fast = ONE_SPEED * min(slowness for _, slowness in free) * math.exp(usual)
         return [chosen[place] for place in plan.order]
 
-    def place_for(self, now: float, host: str, waiting: deque[int], tasks: Mapping[int, Task]) -> int:
+    def place_for(
+        self, now: float, host: str, waiting: deque[int], tasks: Mapping[int, Task]
+    ) -> int:
         """Return the place in the queue of the set that a host takes: the longest one that it can end in time.
 
         It is the first one on the fastest hosts, and where all are alike. A host takes the last, the shortest, if it
@@ -177,13 +202,12 @@ class LongestFirst:
         """
         if self._until is None or self.model is None:
             return 0
-        speed = self.model.of_host(host)
-        if math.exp(speed) <= self._fast:
+        if host in self._fastest:
             return 0
         seconds = self._until - now
         if seconds <= 0:
             return len(waiting) - 1
-        most = math.log(seconds) - speed
+        most = math.log(seconds) - self.model.of_host(host)
         low, high = 0, len(waiting) - 1
         while low < high:
             middle = (low + high) // 2
@@ -194,6 +218,12 @@ class LongestFirst:
         return low
 
 
+def _fastest(model: Model, hosts: Collection[str]) -> set[str]:
+    """Return the hosts than which none is faster, by much."""
+    least = min(map(model.of_host, hosts))
+    return {host for host in hosts if model.of_host(host) <= least + math.log(ONE_SPEED)}
+
+
 def _was_tried(task: Task) -> bool:
     return bool(task.attempts or task.lost)
 
@@ -201,7 +231,9 @@ def _was_tried(task: Task) -> bool:
 def _longest(chosen: Sequence[int], found: Sequence[float], tasks: Mapping[int, Task]) -> list[int]:
     """Return the sets longest first; those that are alike keep their order, and those that were tried come last."""
     logs = dict(zip(chosen, found, strict=True))
-    return sorted(chosen, key=lambda number: (_was_tried(tasks[number]), -round(logs[number] / ALIKE)))
+    return sorted(
+        chosen, key=lambda number: (_was_tried(tasks[number]), -round(logs[number] / ALIKE))
+    )
 
 
 def _spread(logs: Sequence[float]) -> float:

@@ -55,7 +55,9 @@ def first_that_fits(waiting: Sequence[tuple[float, float]], most: float) -> int:
     return min(bisect_left(waiting, (-most, 0.0)), len(waiting) - 1)
 
 
-def draw_factors(errors: Sequence[float], shift: float, count: int, draws: int, seed: int) -> Iterator[list[float]]:
+def draw_factors(
+    errors: Sequence[float], shift: float, count: int, draws: int, seed: int
+) -> Iterator[list[float]]:
     """Yield for each draw by which factors `count` sets take longer than their forecasts.
 
     `errors`: such factors of sets that ended; `shift`: standard error of the mean of their logarithms, by which all

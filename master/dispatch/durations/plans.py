@@ -21,7 +21,9 @@ LEAST_DRAWS, MOST_DRAWS = 6, 30
 SEARCHED = 60_000  # sets that are played through to find an order: some 20 milliseconds
 SEARCH_DRAWS = 8
 DEADLINE_DRAWS = 8
-FEWEST_TRIES = 20  # changes of an order; where the queue is too long for so many, longest first is good enough
+FEWEST_TRIES = (
+    20  # changes of an order; where the queue is too long for so many, longest first is good enough
+)
 DEADLINES = 16  # moments by which all may end, at most
 WIDEST = 0.4  # share by which the latest of them is later than the earliest end that can be
 
@@ -37,10 +39,14 @@ class Plan(NamedTuple):
     """An order of the waiting sets."""
 
     order: list[int]  # places in the queue as it is
-    until: float | None = None  # seconds by which a slot shall end what it takes; None: each takes the next set
+    until: float | None = (
+        None  # seconds by which a slot shall end what it takes; None: each takes the next set
+    )
 
 
-def make_plan(queue: Sequence[float], tried: int, free: Sequence[Slot], errors: Errors, seed: int) -> Plan:
+def make_plan(
+    queue: Sequence[float], tried: int, free: Sequence[Slot], errors: Errors, seed: int
+) -> Plan:
     """Return the plan that ends earliest.
 
     `queue`: the forecast seconds of the waiting sets as they wait, of which the last `tried` stay where they are;
@@ -51,7 +57,9 @@ def make_plan(queue: Sequence[float], tried: int, free: Sequence[Slot], errors: 
     rest = list(range(fresh, len(queue)))
     slowness = [slot[1] for slot in free]
     if max(slowness) > ONE_SPEED * min(slowness):
-        return Plan(longest + rest, _deadline([queue[place] for place in longest], free, errors, seed))
+        return Plan(
+            longest + rest, _deadline([queue[place] for place in longest], free, errors, seed)
+        )
     return Plan(_search(queue, longest, free, errors, seed) + rest)
 
 
@@ -64,7 +72,9 @@ def _deadline(forecasts: Sequence[float], free: Sequence[Slot], errors: Errors, 
     seconds = list(_drawn(forecasts, free, errors, DEADLINE_DRAWS, seed))
 
     def cost(until: float) -> float:
-        return sum(makespan_of_fitting(slots, forecasts, lengths, until) for slots, lengths in seconds)
+        return sum(
+            makespan_of_fitting(slots, forecasts, lengths, until) for slots, lengths in seconds
+        )
 
     return min((least * (1.0 + WIDEST * place / count) for place in range(count)), key=cost)
 
@@ -80,7 +90,12 @@ def _drawn(
     unit = sum(queue) / max(1, len(queue))
     for factors in draw_factors(errors.factors, errors.shift, len(queue), draws, seed):
         slots = [
-            (max(0.0, moment + (chance.choice(errors.factors) - 1.0) * unit * slowness) if moment else 0.0, slowness)
+            (
+                max(0.0, moment + (chance.choice(errors.factors) - 1.0) * unit * slowness)
+                if moment
+                else 0.0,
+                slowness,
+            )
             for moment, slowness in free
         ]
         yield slots, [length * factor for length, factor in zip(queue, factors, strict=True)]
@@ -96,7 +111,9 @@ def _search(
     seconds = list(_drawn(queue, free, errors, SEARCH_DRAWS, seed))
 
     def cost(order: Sequence[int]) -> float:
-        return sum(makespan(slots, [lengths[place] for place in order]) for slots, lengths in seconds)
+        return sum(
+            makespan(slots, [lengths[place] for place in order]) for slots, lengths in seconds
+        )
 
     best = longest
     least = cost(best)
@@ -121,7 +138,13 @@ def _changed(order: Sequence[int], chance: random.Random) -> list[int]:
     return changed
 
 
-def pays(queue: Sequence[float], plan: Plan, free: Sequence[Slot], errors: Errors, gain: float = LEAST_GAIN) -> bool:
+def pays(
+    queue: Sequence[float],
+    plan: Plan,
+    free: Sequence[Slot],
+    errors: Errors,
+    gain: float = LEAST_GAIN,
+) -> bool:
     """Tell whether a plan ends earlier than the queue as it is, when forecasts are as wrong as they have been.
 
     `gain`: share of the time that it must save in the mean.
