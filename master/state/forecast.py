@@ -25,7 +25,8 @@ STEPS = 12_000  # sets that are played through, over all draws: some 15 millisec
 LEAST_DRAWS, MOST_DRAWS = 16, 80
 LAST = 4  # sets a slot that are played through one by one; those before them are one sum
 MOST_SINGLE = 400
-TAIL = 0.45  # standard deviations from the longest set that ended to a longer one, on average
+TAIL = 0.55  # standard deviations from the longest set that ended to a longer one, on average
+MOST_EXCESS = 0.7  # share of what the longest that runs is beyond all that ended, by which it is longer, on average
 CLOCK = 0.02  # share of the middle by which the range is wider on each side: starts and reports vary
 
 
@@ -104,6 +105,14 @@ class _Draws:
         self._errors, self._shares, self._beyond = _redistributed(outlook)
         count = len(self._errors)
         self._spread = _spread(self._errors)
+        # A set that has run far longer than all that ended tells how far the longest ones are from the others.
+        beyond = [
+            math.log(elapsed - outlook.delay) - log - self._errors[-1]
+            for elapsed, log, _ in outlook.running
+            if elapsed > outlook.delay
+        ]
+        self._excess = max(0.0, max(beyond, default=0.0))
+        self._tail = max(TAIL * self._spread, MOST_EXCESS * self._excess)
         # What the bootstrap of few sets misses of the doubt about their mean.
         self._shift = self._spread * math.sqrt((0.5 + outlook.freedom) / count)
         waiting, slots = outlook.waiting, len(outlook.speeds())
@@ -130,7 +139,7 @@ class _Draws:
         weights = [chance.expovariate(1.0) * share for share in self._shares]
         errors = self._errors
         # One more set, longer than all that ended: nobody has seen the longest one yet.
-        errors = [*errors, errors[-1] + chance.expovariate(1.0) * TAIL * self._spread]
+        errors = [*errors, errors[-1] + self._excess + chance.expovariate(1.0) * self._tail]
         weights.append(chance.expovariate(1.0) * (1.0 + self._beyond))
         shift = chance.gauss(0.0, self._shift)
         slope = chance.gauss(1.0, outlook.doubt)
@@ -161,7 +170,7 @@ class _Draws:
         first = bisect_right(errors, math.log(elapsed) - log) if elapsed > 0 else 0
         if first == len(errors):
             # Longer than any that has ended: the longer it has run, the longer it will run.
-            return elapsed * (math.exp(chance.expovariate(1.0) * max(0.02, TAIL * self._spread)) - 1.0)
+            return elapsed * (math.exp(chance.expovariate(1.0) * max(0.02, self._tail)) - 1.0)
         passed = sums[first - 1] if first else 0.0
         place = bisect_right(sums, passed + chance.random() * (sums[-1] - passed))
         return max(0.0, math.exp(log + errors[min(place, len(errors) - 1)]) - elapsed)
