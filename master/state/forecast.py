@@ -10,8 +10,9 @@ It is pure: no clock, no I/O, and the same question has the same answer.
 from __future__ import annotations
 
 import math
+import operator
 import random
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heapreplace
@@ -41,6 +42,8 @@ class Outlook:
     idle: Sequence[float] = ()  # of each idle slot, the logarithm of the seconds of a usual set there
     waiting: int = 0
     queue: Sequence[float] = ()  # of the waiting sets that are known, in order: logarithm of the factor on a usual set
+    until: float | None = None  # seconds in which slots shall end what they take; None: each takes the next set
+    fast: float = 0.0  # of the fastest slots, as in `idle`: those take the next set
     usual: float = 1.0  # mean factor of those that are not known
     freedom: float = 0.0  # values that were free in the fit of the forecast
     doubt: float = 0.0  # standard error of the parameters' effects, as a share of them
@@ -157,12 +160,25 @@ class _Draws:
         heapify(free)
         drawn = chance.choices(errors, cum_weights=sums, k=len(self._singles))
         exp, delay = math.exp, outlook.delay
+        singles = list(self._singles) if outlook.until is not None else []
         for factor, error in zip(self._singles, drawn, strict=True):
             moment, speed = free[0]
+            if singles:
+                factor = singles.pop(self._place(singles, moment, speed))
             end = moment + exp(factor * slope + speed + error) * extra + delay
             heapreplace(free, (end, speed))
             last = max(last, end)
         return last
+
+    def _place(self, factors: Sequence[float], moment: float, speed: float) -> int:
+        """Return the place of the set that a slot takes: as LongestFirst.place_for() does."""
+        until = self._outlook.until
+        if until is None or speed <= self._outlook.fast:
+            return 0
+        if until <= moment:
+            return len(factors) - 1
+        most = math.log(until - moment) - speed
+        return min(bisect_left(factors, -most, key=operator.neg), len(factors) - 1)
 
     def _rest(self, elapsed: float, log: float, errors: Sequence[float], sums: Sequence[float]) -> float:
         """Return the seconds that a set will still run that has run for `elapsed`, which may be below 0."""

@@ -51,7 +51,7 @@ class LongestFirst:
         self._sorted = (0, 0)  # the number of sets and the last one when the queue was sorted
         self._planned_from = 0  # samples of the last plan
         self._is_planned = False  # the order was played through
-        self._until: float | None = None  # when hosts of different speed shall end what they take
+        self.until: float | None = None  # when hosts of different speed shall end what they take
         self._fastest: set[str] = set()  # hosts that take the longest set then
         self._known: dict[int, float] = {}  # task -> logarithm of its forecast, of waiting ones
 
@@ -119,7 +119,7 @@ class LongestFirst:
             or model.explained < EXPLAINED
             or model.widening > MOST_WIDENED
         ):
-            self.orders, self._until = False, None
+            self.orders, self.until = False, None
             return
         chosen = list(waiting)[:ORDERED]
         # Sets that failed, or whose host was lost, stay behind those that were never tried.
@@ -134,7 +134,7 @@ class LongestFirst:
                 self._fastest = _fastest(model, {*idle, *(host for _, _, host in busy)})
         else:
             new = _longest(chosen, found, tasks)
-            self._until = None
+            self.until = None
         if new is None:
             return
         rest = list(waiting)[ORDERED:]
@@ -189,7 +189,7 @@ class LongestFirst:
         plan = make_plan(queue, tried, free, errors, seed=self.samples.count)
         if not pays(queue, plan, free, errors, AGAIN if self.orders else LEAST_GAIN):
             return None
-        self._until = now + plan.until if plan.until is not None else None
+        self.until = now + plan.until if plan.until is not None else None
         return [chosen[place] for place in plan.order]
 
     def place_for(
@@ -200,11 +200,11 @@ class LongestFirst:
         It is the first one on the fastest hosts, and where all are alike. A host takes the last, the shortest, if it
         can end none.
         """
-        if self._until is None or self.model is None:
+        if self.until is None or self.model is None:
             return 0
         if host in self._fastest:
             return 0
-        seconds = self._until - now
+        seconds = self.until - now
         if seconds <= 0:
             return len(waiting) - 1
         most = math.log(seconds) - self.model.of_host(host)
