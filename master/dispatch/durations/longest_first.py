@@ -16,24 +16,21 @@ from .model import FEWEST, Model
 from .plans import LEAST_GAIN, Errors, make_plan, pays
 from .samples import Samples
 
-SHORT = (
-    0.2  # seconds: sets that are shorter in the mean keep their order, which then matters to nobody
-)
+# SHORT: seconds: sets that are shorter in the mean keep their order, which then matters to nobody
+SHORT = 0.2
 GROWTH = 1.3  # samples must have become so many times as many before a new model is learned
 LEARN_PAUSE = 2.0  # seconds between two models, at least
 SORT_PAUSE = 5.0  # seconds between two orders of one model, at least
 EXPLAINED = 0.7  # share of the variance that the parameters must explain: with less, luck decides which order wins
 ALIKE = 0.05  # logarithm: sets whose forecasts differ by less keep their order
 LEAST_SPREAD = 0.1  # standard deviation of the forecasts' logarithms; equal sets need no order
-MOST_WIDENED = (
-    2.5  # times that errors are larger on left-out samples: beyond, a model fits what chance did
-)
+# MOST_WIDENED: times that errors are larger on left-out samples: beyond, a model fits what chance did
+MOST_WIDENED = 2.5
 AGAIN = 0.002  # share of the time that another plan must save where the queue is in order
 MOST_NEW = 0.05  # share of the waiting sets with a word of which nothing is known
 FEW = 12  # waiting sets a slot: with fewer, orders are played through; with more, their ends hardly differ
-PER_PAUSE = (
-    500  # waiting sets for each pause between two plans: a long queue takes longer to play through
-)
+# PER_PAUSE: waiting sets for each pause between two plans: a long queue takes longer to play through
+PER_PAUSE = 500
 ORDERED = 5000  # waiting sets that are ordered; feeding.py loads as many at a time
 
 
@@ -113,12 +110,7 @@ class LongestFirst:
         model = self.model
         if len(waiting) < 2:
             return
-        if (
-            model is None
-            or not model.is_useful
-            or model.explained < EXPLAINED
-            or model.widening > MOST_WIDENED
-        ):
+        if model is None or not model.is_useful or not _is_sure(model):
             self.orders, self.until = False, None
             return
         chosen = list(waiting)[:ORDERED]
@@ -216,6 +208,15 @@ class LongestFirst:
             else:
                 low = middle + 1
         return low
+
+
+def _is_sure(model: Model) -> bool:
+    """Tell whether a model foretells well enough for an order.
+
+    Errors that are far larger on left-out samples show a fit of chance, unless all errors are tiny.
+    """
+    is_overfitted = model.widening > MOST_WIDENED and model.spread > ALIKE
+    return model.explained >= EXPLAINED and not is_overfitted
 
 
 def _fastest(model: Model, hosts: Collection[str]) -> set[str]:

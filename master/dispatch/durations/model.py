@@ -142,6 +142,7 @@ class Model:
             (table.logs[row] - fit.of_host(row) - fit.of_parameters(row)) * self.widening for row in rows
         ]
         square = math.fsum(error * error for error in self.errors) / len(rows)
+        self.spread = math.sqrt(square)
         #: Standard error of the forecasts' mean: what they may be wrong together.
         self.shift = math.sqrt(square * (1.0 + self.freedom) / len(rows))
 
