@@ -21,7 +21,7 @@ SHORT = 0.2
 GROWTH = 1.3  # samples must have become so many times as many before a new model is learned
 LEARN_PAUSE = 2.0  # seconds between two models, at least
 SORT_PAUSE = 5.0  # seconds between two orders of one model, at least
-EXPLAINED = 0.7  # share of the variance that the parameters must explain: with less, luck decides which order wins
+EXPLAINED = 0.75  # share of the variance that the parameters must explain: with less, luck decides which order wins
 ALIKE = 0.05  # logarithm: sets whose forecasts differ by less keep their order
 LEAST_SPREAD = 0.1  # standard deviation of the forecasts' logarithms; equal sets need no order
 # MOST_WIDENED: times that errors are larger on left-out samples: beyond, a model fits what chance did
