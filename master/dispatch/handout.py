@@ -259,7 +259,8 @@ class Handout:
         board, at_work = self._board, self._steering.at_work
         others = len(at_work) - (host in at_work)
         if board.waiting:
-            return scheduler.pick(board.waiting, board.tasks, host, others=others > 0)
+            place = self.longest_first.place_for(self._clients.now, host, board.waiting, board.tasks)
+            return scheduler.pick(board.waiting, board.tasks, host, others > 0, place)
         for _ in range(len(self._stragglers)):
             task = board.tasks.get(self._stragglers.popleft())
             if task is None or not self._may_copy(task):

@@ -13,15 +13,17 @@ AFTER_TIMEOUT = 30.0  # seconds for the client to end the program and say so
 LOOK_AHEAD = 64  # tasks that one pick may pass over because they shun this host: bounds its cost
 
 
-def pick(waiting: deque[int], tasks: Mapping[int, Task], host: str, others: bool) -> Task | None:
-    """Take the next task for `host` out of `waiting`, in order.
+def pick(
+    waiting: deque[int], tasks: Mapping[int, Task], host: str, others: bool, place: int = 0
+) -> Task | None:
+    """Take the next task for `host` out of `waiting`, in order, from `place` on.
 
     A task of which an attempt went wrong on this host goes to another one when there are `others`.
     """
     if not waiting:
         return None
-    chosen = 0
-    if others and host in tasks[waiting[0]].shunned:
+    chosen = place
+    if others and host in tasks[waiting[place]].shunned:
         ahead = range(min(LOOK_AHEAD, len(waiting)))
         chosen = next((i for i in ahead if host not in tasks[waiting[i]].shunned), -1)
         if chosen < 0:

@@ -32,12 +32,13 @@ class Throughput:
 
 @record
 class Waiting:
-    """A task that is handed out soon. `shunned`: hosts that get it last."""
+    """A task that is handed out soon. `shunned`: hosts that get it last; `expected`: seconds, None where unknown."""
 
     number: int
     values: Mapping[str, str]
     attempts: int
     shunned: Sequence[str]
+    expected: float | None = None
 
 
 class Life(Protocol):

@@ -92,7 +92,8 @@ class Running:
         """Return the tasks that are handed out next."""
         board = self._desk.dispatch.board
         tasks = [board.tasks[number] for number in islice(board.waiting, most)]
-        return [Waiting(one.number, one.values, one.attempts, sorted(one.shunned)) for one in tasks]
+        expected = self._desk.dispatch.handout.longest_first.expected
+        return [Waiting(one.number, one.values, one.attempts, sorted(one.shunned), expected(one)) for one in tasks]
 
     async def notes(self, ask: Ask) -> list[tuple[int, dict[str, Any]]]:
         """Return what happened since the master began, the newest first."""

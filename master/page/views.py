@@ -195,6 +195,7 @@ class Views:
             names=names,
             waiting=sweep["waiting"],
             longest_first=sweep.get("order") == "longest",
+            foretold=bool(rows) and rows[0].expected is not None,
         )
 
     async def log(self, request: web.Request) -> web.StreamResponse:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from ..dispatch.dispatch import Dispatch
+from ..dispatch.durations.makespans import ONE_SPEED
 from ..dispatch.durations.model import LEAST_WALL, Model
 from ..model import Ticket
 from . import forecast
@@ -76,6 +77,9 @@ class Expectation:
         outlook.idle = idle if most is None else idle[: max(0, most - len(running))]
         outlook.waiting = max(0, todo - len({ticket.task for ticket in running}))
         self._add_queue(outlook)
+        if order.until is not None and outlook.speeds():
+            outlook.until = order.until - now
+            outlook.fast = min(outlook.speeds()) + math.log(ONE_SPEED)
         self._add_delays(now, outlook)
         return outlook
 

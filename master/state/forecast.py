@@ -10,8 +10,9 @@ It is pure: no clock, no I/O, and the same question has the same answer.
 from __future__ import annotations
 
 import math
+import operator
 import random
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heapreplace
@@ -25,7 +26,8 @@ STEPS = 12_000  # sets that are played through, over all draws: some 15 millisec
 LEAST_DRAWS, MOST_DRAWS = 16, 80
 LAST = 4  # sets a slot that are played through one by one; those before them are one sum
 MOST_SINGLE = 400
-TAIL = 0.45  # standard deviations from the longest set that ended to a longer one, on average
+TAIL = 0.55  # standard deviations from the longest set that ended to a longer one, on average
+MOST_EXCESS = 0.7  # share of what the longest that runs is beyond all that ended, by which it is longer, on average
 CLOCK = 0.02  # share of the middle by which the range is wider on each side: starts and reports vary
 
 
@@ -40,6 +42,8 @@ class Outlook:
     idle: Sequence[float] = ()  # of each idle slot, the logarithm of the seconds of a usual set there
     waiting: int = 0
     queue: Sequence[float] = ()  # of the waiting sets that are known, in order: logarithm of the factor on a usual set
+    until: float | None = None  # seconds in which slots shall end what they take; None: each takes the next set
+    fast: float = 0.0  # of the fastest slots, as in `idle`: those take the next set
     usual: float = 1.0  # mean factor of those that are not known
     freedom: float = 0.0  # values that were free in the fit of the forecast
     doubt: float = 0.0  # standard error of the parameters' effects, as a share of them
@@ -104,6 +108,14 @@ class _Draws:
         self._errors, self._shares, self._beyond = _redistributed(outlook)
         count = len(self._errors)
         self._spread = _spread(self._errors)
+        # A set that has run far longer than all that ended tells how far the longest ones are from the others.
+        beyond = [
+            math.log(elapsed - outlook.delay) - log - self._errors[-1]
+            for elapsed, log, _ in outlook.running
+            if elapsed > outlook.delay
+        ]
+        self._excess = max(0.0, max(beyond, default=0.0))
+        self._tail = max(TAIL * self._spread, MOST_EXCESS * self._excess)
         # What the bootstrap of few sets misses of the doubt about their mean.
         self._shift = self._spread * math.sqrt((0.5 + outlook.freedom) / count)
         waiting, slots = outlook.waiting, len(outlook.speeds())
@@ -130,7 +142,7 @@ class _Draws:
         weights = [chance.expovariate(1.0) * share for share in self._shares]
         errors = self._errors
         # One more set, longer than all that ended: nobody has seen the longest one yet.
-        errors = [*errors, errors[-1] + chance.expovariate(1.0) * TAIL * self._spread]
+        errors = [*errors, errors[-1] + self._excess + chance.expovariate(1.0) * self._tail]
         weights.append(chance.expovariate(1.0) * (1.0 + self._beyond))
         shift = chance.gauss(0.0, self._shift)
         slope = chance.gauss(1.0, outlook.doubt)
@@ -148,12 +160,25 @@ class _Draws:
         heapify(free)
         drawn = chance.choices(errors, cum_weights=sums, k=len(self._singles))
         exp, delay = math.exp, outlook.delay
+        singles = list(self._singles) if outlook.until is not None else []
         for factor, error in zip(self._singles, drawn, strict=True):
             moment, speed = free[0]
+            if singles:
+                factor = singles.pop(self._place(singles, moment, speed))
             end = moment + exp(factor * slope + speed + error) * extra + delay
             heapreplace(free, (end, speed))
             last = max(last, end)
         return last
+
+    def _place(self, factors: Sequence[float], moment: float, speed: float) -> int:
+        """Return the place of the set that a slot takes: as LongestFirst.place_for() does."""
+        until = self._outlook.until
+        if until is None or speed <= self._outlook.fast:
+            return 0
+        if until <= moment:
+            return len(factors) - 1
+        most = math.log(until - moment) - speed
+        return min(bisect_left(factors, -most, key=operator.neg), len(factors) - 1)
 
     def _rest(self, elapsed: float, log: float, errors: Sequence[float], sums: Sequence[float]) -> float:
         """Return the seconds that a set will still run that has run for `elapsed`, which may be below 0."""
@@ -161,7 +186,7 @@ class _Draws:
         first = bisect_right(errors, math.log(elapsed) - log) if elapsed > 0 else 0
         if first == len(errors):
             # Longer than any that has ended: the longer it has run, the longer it will run.
-            return elapsed * (math.exp(chance.expovariate(1.0) * max(0.02, TAIL * self._spread)) - 1.0)
+            return elapsed * (math.exp(chance.expovariate(1.0) * max(0.02, self._tail)) - 1.0)
         passed = sums[first - 1] if first else 0.0
         place = bisect_right(sums, passed + chance.random() * (sums[-1] - passed))
         return max(0.0, math.exp(log + errors[min(place, len(errors) - 1)]) - elapsed)

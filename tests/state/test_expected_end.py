@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from functools import partial
@@ -76,6 +77,23 @@ def test_nothing_is_foretold_while_only_short_sets_can_have_ended() -> None:
     assert forecast.left(outlook) is None
     outlook.running = [(1.0, 0.0, 0.0)] * 2
     assert forecast.left(outlook) is not None
+
+
+def test_a_set_that_runs_far_longer_than_all_that_ended_makes_the_range_wide() -> None:
+    equal = [0.01 * (number % 5) for number in range(40)]
+    usual = forecast.left(Outlook(errors=equal, running=[(0.5, 0.0, 0.0)] * 4, waiting=4))
+    overdue = forecast.left(Outlook(errors=equal, running=[(0.5, 0.0, 0.0)] * 3 + [(5.0, 0.0, 0.0)], waiting=4))
+    assert usual and overdue
+    assert usual[1] < 3 and overdue[1] > 6, "it has run five times as long, and may run as long again"
+
+
+def test_the_range_knows_that_slow_hosts_take_short_sets() -> None:
+    logs = [math.log(length) for length in (10.0, 9.0, 4.0, 3.0, 2.0)]
+    slots = [0.0, math.log(4.0)]
+    plain = forecast.left(Outlook(errors=[0.0] * 50, idle=slots, waiting=5, queue=logs))
+    fitting = forecast.left(Outlook(errors=[0.0] * 50, idle=slots, waiting=5, queue=logs, until=25.0, fast=0.05))
+    assert plain and plain[0] <= 36 <= plain[1]
+    assert fitting and fitting[1] < 27
 
 
 def test_a_sweep_ends_no_earlier_than_the_last_pause_and_than_the_delay_between_starts_allows() -> None:

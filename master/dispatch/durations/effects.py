@@ -30,6 +30,9 @@ class Effect(Protocol):
     def of(self, text: str) -> float:
         """Return the effect of a parameter's value; 0 for one of which nothing is known."""
 
+    def knows(self, text: str) -> bool:
+        """Tell whether the samples say anything of a parameter's value."""
+
 
 class Shape(Protocol):
     """A form that the effect of one parameter may have, over the samples of one table."""
@@ -113,6 +116,11 @@ class CurveEffect:
         point = (raw - self._curve.middle) / self._curve.half
         return self.at(max(-self._beyond, min(self._beyond, point)))
 
+    def knows(self, text: str) -> bool:
+        """Tell whether the value is a number that the curve has."""
+        number = as_number(text)
+        return number is not None and (number > 0 or not self._curve.is_log)
+
 
 class Levels:
     """A value of its own for each text: a word, one of few numbers, or the host."""
@@ -162,6 +170,10 @@ class LevelsEffect:
     def of(self, text: str) -> float:
         """Return the effect of a text; 0 for one that was never seen."""
         return self.by_text.get(text, 0.0)
+
+    def knows(self, text: str) -> bool:
+        """Tell whether the text was seen."""
+        return text in self.by_text
 
 
 def as_number(text: str) -> float | None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from heapq import heapify, heapreplace
 
-LEAST_GAIN = 0.02  # share of the time that longest first must save in the mean
-HARM = 1.02  # as in "no more than 2 % above the order as given"
-MOST_HARMED = 0.1  # share of the draws in which it may do more harm than that
-STEPS = 30_000  # sets that are played through, over all draws: some 20 milliseconds
-LEAST_DRAWS, MOST_DRAWS = 6, 30
+ONE_SPEED = 1.1  # slots of which the slowest takes at most so many times as long as the fastest count as alike
+
+#: (seconds until a slot is free, factor by which sets take longer there)
+Slot = tuple[float, float]
 
 
-def makespan(free: Sequence[tuple[float, float]], lengths: Sequence[float]) -> float:
-    """Return when the last set ends.
-
-    `free`: seconds until each slot is free, and the factor by which sets take longer there; `lengths`: of the queue.
-    """
+def makespan(free: Sequence[Slot], lengths: Sequence[float]) -> float:
+    """Return when the last set ends, if each slot that is free takes the next of the queue."""
     slots = list(free)
     heapify(slots)
     last = max(slots)[0]
@@ -29,21 +27,43 @@ def makespan(free: Sequence[tuple[float, float]], lengths: Sequence[float]) -> f
     return last
 
 
-def pays(
-    given: Sequence[float], changed: Sequence[int], free: Sequence[tuple[float, float]], errors: Sequence[float]
-) -> bool:
-    """Tell whether a changed order ends earlier, when forecasts are as wrong as they have been.
+def makespan_of_fitting(
+    free: Sequence[Slot], forecasts: Sequence[float], lengths: Sequence[float], until: float
+) -> float:
+    """Return when the last set ends, if each slot takes the first set that it is expected to end by `until`.
 
-    `given`: forecast seconds in the order as it is; `changed`: their places in the other order; `free`: as above;
-    `errors`: factors by which sets took longer than the forecast.
+    `forecasts`: the longest first; `lengths`: what the sets take in truth. The fastest slots take the first set of
+    all, as no other could end it earlier. Another one that can end none takes the last.
     """
-    chance = random.Random(len(given))
-    draws = max(LEAST_DRAWS, min(MOST_DRAWS, STEPS // (2 * len(given) + len(free))))
-    ratios = []
+    slots = list(free)
+    heapify(slots)
+    fast = ONE_SPEED * min(slowness for _, slowness in free)
+    last = max(slots)[0]
+    waiting = [(-forecast, length) for forecast, length in zip(forecasts, lengths, strict=True)]
+    while waiting:
+        moment, slowness = slots[0]
+        place = 0 if slowness <= fast else first_that_fits(waiting, (until - moment) / slowness)
+        _, length = waiting.pop(place)
+        end = moment + length * slowness
+        heapreplace(slots, (end, slowness))
+        last = max(last, end)
+    return last
+
+
+def first_that_fits(waiting: Sequence[tuple[float, float]], most: float) -> int:
+    """Return the place of the first set that takes at most `most` seconds, or the last place."""
+    return min(bisect_left(waiting, (-most, 0.0)), len(waiting) - 1)
+
+
+def draw_factors(
+    errors: Sequence[float], shift: float, count: int, draws: int, seed: int
+) -> Iterator[list[float]]:
+    """Yield for each draw by which factors `count` sets take longer than their forecasts.
+
+    `errors`: such factors of sets that ended; `shift`: standard error of the mean of their logarithms, by which all
+    forecasts may be wrong together.
+    """
+    chance = random.Random(seed)
     for _ in range(draws):
-        factors = chance.choices(errors, k=len(given))
-        lengths = [length * factor for length, factor in zip(given, factors, strict=True)]
-        as_given = makespan(free, lengths)
-        ratios.append(makespan(free, [lengths[place] for place in changed]) / as_given if as_given else 1.0)
-    harmed = sum(ratio > HARM for ratio in ratios)
-    return sum(ratios) / draws <= 1.0 - LEAST_GAIN and harmed <= MOST_HARMED * draws
+        common = math.exp(chance.gauss(0.0, shift))
+        yield [common * factor for factor in chance.choices(errors, k=count)]

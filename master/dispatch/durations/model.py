@@ -141,6 +141,10 @@ class Model:
         self.errors = [
             (table.logs[row] - fit.of_host(row) - fit.of_parameters(row)) * self.widening for row in rows
         ]
+        square = math.fsum(error * error for error in self.errors) / len(rows)
+        self.spread = math.sqrt(square)
+        #: Standard error of the forecasts' mean: what they may be wrong together.
+        self.shift = math.sqrt(square * (1.0 + self.freedom) / len(rows))
 
     def _judge(
         self, table: Table, fit: Fit, forecast: Sequence[tuple[float, float]], plain: Sequence[float]
@@ -162,6 +166,10 @@ class Model:
     def of_parameters(self, values: Mapping[str, str]) -> float:
         """Return the logarithm of the factor by which these parameters lengthen a set; 0 where nothing is known."""
         return sum(effect.of(values.get(effect.name, "")) for effect in self._effects)
+
+    def is_new(self, values: Mapping[str, str]) -> bool:
+        """Tell whether one of the parameters that matter has a value of which nothing is known."""
+        return not all(effect.knows(values.get(effect.name, "")) for effect in self._effects)
 
     def of_host(self, host: str) -> float:
         """Return the logarithm of the seconds that a usual set takes on a host."""
