@@ -27,10 +27,12 @@ def _seconds(value: float) -> str:
     return f"{shown:.6f}".rstrip("0").rstrip(".")
 
 
-def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None) -> str:
+def config(
+    setup: Setup, client: str, file: WorkerFile | None, shell: str | None, bound: str = ""
+) -> str:
     """Return the reply to /config: lines of Key=Value.
 
-    A client ignores keys that it does not know.
+    A client ignores keys that it does not know. `bound`: in a farm's job, that of the client.
     """
     lines = [
         f"DeleteWorker={_yes(setup.delete_worker)}",
@@ -59,6 +61,8 @@ def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None
         lines += [f"MD5={file.md5}", f"SHA256={file.sha256}"]
     if shell:
         lines.append(f"Setup={json.dumps(shell)}")
+    if bound:
+        lines.append(f"Slots={bound}")
     return "\n".join(lines) + "\n"
 
 

@@ -128,8 +128,8 @@ class Door:
         pings = request.query.get("pings") == "1"
         follows = request.query.get("grants") == "1"
         came = await self.desk.register(host, platform, slots, pings, cores, follows)
-        text = protocol.config(self.desk.brief.setup, came.client, came.file, came.shell)
-        text += "".join(f"{key}={value}\n" for key, value in self._bound_of(came.client).items())
+        bound = self._bound_of(came.client).get("Slots", "")
+        text = protocol.config(self.desk.brief.setup, came.client, came.file, came.shell, bound)
         self.desk.note_writers(
             host, query.remark(request, "others"), query.remark(request, "where")
         )
