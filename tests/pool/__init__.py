@@ -1,0 +1,1 @@
+"""The farm: how it deals, what it keeps, and who may ask it."""
