@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from ...errors import StoreError
-from .tables import META, METADATA
+from .tables import META, METADATA, OPTIONS
 
 #: Version of the tables. A change of rows.py that changes a table adds 1 here, a step below, and a
 #: sample of the old version to tests/pool/registry/samples.
@@ -128,7 +128,7 @@ def _copy_tables(engine: Engine, schema: int) -> str:
         old.reflect(connection, only=[name for name in METADATA.tables if name in there])
         for table in old.sorted_tables:
             columns = [Column(column.name, column.type) for column in table.columns]
-            copy = Table(f"{table.name}_schema_{schema}", MetaData(), *columns)
+            copy = Table(f"{table.name}_schema_{schema}", MetaData(), *columns, **OPTIONS)
             copy.drop(connection, checkfirst=True)  # of a migration that broke off
             copy.create(connection)
             connection.execute(insert(copy).from_select(list(table.c.keys()), select(table)))

@@ -26,7 +26,7 @@ R = TypeVar("R")
 Key = tuple[type[rows.Row], tuple[Any, ...]]
 
 #: Names as MariaDB must compare them: `ada` and `Ada` are two users.
-_OPTIONS: dict[str, Any] = {
+OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
@@ -63,7 +63,7 @@ META = Table(
     Column("last_job", BigInteger, nullable=False),
     Column("last_ledger", BigInteger, nullable=False),
     Column("last_history", BigInteger, nullable=False),
-    **_OPTIONS,
+    **OPTIONS,
 )
 
 
@@ -93,7 +93,7 @@ def _table(record: type[rows.Row]) -> Table:
         for one in fields(record)
     ]
     indexes = [Index(f"{name}_by_{column}", column) for column in sought]
-    return Table(name, METADATA, *columns, *indexes, **_OPTIONS)
+    return Table(name, METADATA, *columns, *indexes, **OPTIONS)
 
 
 TABLES = {record: _table(record) for record in _SHAPES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,10 @@ def server(request: pytest.FixtureRequest, running: dict[str, Server]) -> Iterat
     """A server of each kind, which a test may kill."""
     found = _server(request.param, running)
     yield found
-    if found.process is None or found.process.poll() is not None:
+    assert found.process is not None
+    if found.process.poll() is None:
+        found.signal(signal.SIGCONT)
+    else:
         found.start()
 
 

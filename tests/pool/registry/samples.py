@@ -35,7 +35,9 @@ EACH: list[rows.Row] = [
     rows.UserRow("Ada"),
     rows.UserRow("adä"),
     rows.TokenRow("f" * 64, "ada", "lab07", 1796150000.25),
-    rows.HostRow("lab03", 48, 40, 128 * 2**30, 2, "ben", "ben", False, "room 4 🐢", "x86_64", "b-1", 1796150000.1, "'\"\\%"),
+    rows.HostRow(
+        "lab03", 48, 40, 128 * 2**30, 2, "ben", "ben", False, "room 4 🐢", "x86_64", "b-1", 1796150000.1, "'\"\\%"
+    ),
     job(17, labels="a,b", group="thesis", info="Re 1e5", state=rows.JobState.RUNNING, submitted=1796150000.987654),
     job(18, state=rows.JobState.FINISHED, ended=1796150001.5, outcome="all done"),
     rows.GrantRow(17, 2, 5, "lab03", 4),

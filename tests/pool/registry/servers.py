@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from needs import missing, need_program
@@ -23,6 +24,15 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+def descendants(process: int) -> list[int]:
+    """Return a process and all below it: those of PostgreSQL have sessions of their own."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:
+        return [process]
+    return [process, *(one for child in children for one in descendants(int(child)))]
 
 
 class Server:
@@ -62,10 +72,7 @@ class Server:
         """Start it and wait until it answers."""
         log = (self.folder / "log").open("ab")
         with log:
-            # A session of its own: its processes can be killed at once.
-            self.process = subprocess.Popen(
-                self.as_anybody(*self.words()), stdout=log, stderr=log, cwd=self.folder, start_new_session=True
-            )
+            self.process = subprocess.Popen(self.as_anybody(*self.words()), stdout=log, stderr=log, cwd=self.folder)
         wait_until(self.answers, f"{self.scheme} answers", story=(self.folder / "log").read_text)
 
     def answers(self) -> bool:
@@ -79,7 +86,9 @@ class Server:
     def signal(self, number: int) -> None:
         """Send a signal to all processes of the server."""
         assert self.process is not None
-        os.killpg(self.process.pid, number)
+        for one in descendants(self.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(one, number)
 
     def kill(self) -> None:
         """As a power cut ends it."""

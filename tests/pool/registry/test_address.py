@@ -82,7 +82,11 @@ def test_no_message_shows_the_password() -> None:
 
 @pytest.mark.parametrize(
     ("library", "url", "extra"),
-    [("sqlalchemy", "", "farm"), ("psycopg", "postgresql://a@b/c", "postgresql"), ("pymysql", "mysql://a@b/c", "mysql")],
+    [
+        ("sqlalchemy", "", "farm"),
+        ("psycopg", "postgresql://a@b/c", "postgresql"),
+        ("pymysql", "mysql://a@b/c", "mysql"),
+    ],
 )
 def test_a_library_that_is_missing_is_one_sentence_with_the_line_that_installs_it(
     tmp_path: Path, library: str, url: str, extra: str

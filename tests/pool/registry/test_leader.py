@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from spe.errors import BusyError, StoreError
+from spe.pool.registry.clock import Now
 from spe.pool.registry.leader import LostLead
 from spe.pool.registry.registry import Registry
+from spe.pool.registry.tables import META
 from sqlalchemy import Connection, select, update
 from sqlalchemy.engine import Engine
-from spe.pool.registry.clock import Now
-from spe.pool.registry.tables import META
 
 from .samples import by_key, everything, job
 from .servers import Server
