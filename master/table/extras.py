@@ -15,8 +15,11 @@ EXTRAS = {
     "plotext": "plot",
     "plotly": "plot",
     "polars": "polars",
+    "psycopg": "postgresql",
     "pyarrow": "arrow",
+    "pymysql": "mysql",
     "rocrate": "crate",
+    "sqlalchemy": "farm",
     "xlsxwriter": "xlsx",
 }
 

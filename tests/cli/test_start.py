@@ -8,7 +8,7 @@ from pathlib import Path
 
 LIGHT = {"click"}
 HEAVY = {
-    "ClusterShell", "aiohttp", "asyncio", "cryptography", "jinja2", "paramiko", "rich", "scp", "yaml",
+    "ClusterShell", "aiohttp", "asyncio", "cryptography", "jinja2", "paramiko", "rich", "scp", "sqlalchemy", "yaml",
 }  # fmt: skip
 
 TELL = """

@@ -1,1 +1,1 @@
-"""The farm: the rule, the moves, and what jobs hold, whatever is lost or overtaken."""
+"""The farm: how it deals, what it keeps, and who may ask it."""
