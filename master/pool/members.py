@@ -190,6 +190,10 @@ class Members:
             row = self._save_token(replace(row, until=now + LIFETIME))
         return Member(user, row)
 
+    def stands(self, token: TokenRow) -> bool:
+        """Tell whether nobody has ended this token since it was used."""
+        return token.sha256 in self._tokens
+
     def end(self, token: TokenRow) -> None:
         """End one token."""
         if token.sha256 in self._tokens:
@@ -236,18 +240,30 @@ class Members:
         self._saved, self._removed = {}, {}
         return changes
 
+    def put_back(self, changes: Changes) -> None:
+        """Remember changes that could not be committed. Newer ones of the same rows stand."""
+        for row in changes.remove:
+            self._removed.setdefault(_key(row), row)
+        for row in changes.save:
+            if _key(row) not in self._removed:
+                self._saved.setdefault(_key(row), row)
+
     def _save_user(self, user: UserRow) -> UserRow:
         self._users[user.name] = user
-        self._saved["user", user.name] = user
+        self._saved[_key(user)] = user
         return user
 
     def _save_token(self, token: TokenRow) -> TokenRow:
         self._tokens[token.sha256] = token
-        self._saved["token", token.sha256] = token
+        self._saved[_key(token)] = token
         return token
 
     def _remove_token(self, token: TokenRow) -> None:
-        key = ("token", token.sha256)
+        key = _key(token)
         del self._tokens[token.sha256]
         self._saved.pop(key, None)
         self._removed[key] = token
+
+
+def _key(row: UserRow | TokenRow) -> tuple[str, str]:
+    return ("user", row.name) if isinstance(row, UserRow) else ("token", row.sha256)
