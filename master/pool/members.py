@@ -111,9 +111,7 @@ class Members:
         for row in listed:
             old = self._users.get(row.name)
             if old is not None:
-                row = replace(
-                    old, role=row.role, share=row.share, groups=row.groups, also=row.also
-                )
+                row = replace(old, role=row.role, share=row.share, groups=row.groups, also=row.also)
             if row != old:
                 self._save_user(row)
         for name in self._users.keys() - names:
@@ -124,7 +122,7 @@ class Members:
                 self.forget(name)
 
     def welcome(self, name: str, uid: int, shell: str) -> UserRow:
-        """Return the user whom the kernel has named. Raises Refused for an unknown or disabled one."""
+        """Return the user whom the kernel has named. Raises Refused: unknown, disabled."""
         user = self._users.get(name)
         if user is None and self.anyone and is_user_name(name) and is_person(uid, shell):
             user = self._newcomer(name)

@@ -51,7 +51,7 @@ class Heart(Protocol):
         """Cancel, pause or resume a job, or change its priority."""
 
     async def grants(self, user: UserRow, place: str, seen: int, wait: float) -> Json:
-        """Return the grants of a user's jobs there, once they are newer than `seen` or after `wait`."""
+        """Return the grants of a user's jobs there, newer than `seen`, or after `wait` s."""
 
     async def report(self, user: UserRow, place: str, report: Json) -> Json:
         """Take what a delegate says about its jobs."""

@@ -69,7 +69,7 @@ class Gate:
         """Answer what the handler answers, or why not."""
         token = token_of(request.headers.getall("Authorization", []))
         if token and request.path == JOIN and request.method == "POST":
-            # The address stands for the user: who guesses at codes is not let in more often by that.
+            # The address stands for the user: a guesser of codes is slowed down.
             return await self._limited(request, f"join {request.remote}", self._join(token))
         member = self._members.bearer(token, self._clock()) if token else None
         if member is None:

@@ -20,7 +20,7 @@ from ...session.run_folder import private_write
 class Keys:
     """The TLS context of the gate, and by what its users know it.
 
-    fingerprint: SHA-256 of the certificate, in hex. pin: of its key, as curl --pinnedpubkey takes it.
+    fingerprint: SHA-256 of the certificate, in hex. pin: of its key, for curl --pinnedpubkey.
     """
 
     context: ssl.SSLContext

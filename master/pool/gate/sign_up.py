@@ -41,7 +41,7 @@ class SignUp:
         return {"users": [self._shown(one) for one in self._members.users()]}
 
     def change(self, body: Json) -> dict[str, Any]:
-        """Do what an administrator asks: {"do": "disable", "name": "ada"}. Raises Unfit, Refused."""
+        """Do {"do": "disable", "name": "ada"} for an administrator. Raises Unfit, Refused."""
         act = self._acts.get(str(body.get("do", "")))
         if act is None:
             raise Unfit(f"`do` is one of {', '.join(self._acts)}")

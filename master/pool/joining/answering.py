@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from ...errors import UsageError
 from ...version import __version__
+from .knocking import said
 
 TIME = 20.0  # seconds of silence
 LONGEST = 20_000_000  # bytes of an answer
@@ -24,7 +25,7 @@ class NoAnswer(UsageError):
 def ask_gate(
     urls: Sequence[str], fingerprint: str, token: str, method: str, path: str, body: Any = None
 ) -> Any:
-    """Return the gate's answer as JSON. Raises UsageError: NoAnswer where none of the URLs answers."""
+    """Return the gate's answer as JSON. Raises UsageError; NoAnswer where no URL answers."""
     faults: list[str] = []
     for url in urls:
         try:
@@ -63,10 +64,10 @@ def _ask(url: str, fingerprint: str, token: str, method: str, path: str, body: A
     if not isinstance(found, dict):
         raise UsageError(f"the answer is not that of a farm ({answer.status})", where=url)
     if answer.status == 403:
-        todo = str(found.get("todo", "")) or "Join it again: spe farm join."
-        raise UsageError(str(found.get("error", answer.reason)), where=url, todo=todo)
+        todo = said(found.get("todo", "")) or "Join it again: spe farm join."
+        raise UsageError(said(found.get("error", answer.reason)), where=url, todo=todo)
     if answer.status != 200:
         raise UsageError(
-            str(found.get("error", answer.reason)), where=url, todo=str(found.get("todo", ""))
+            said(found.get("error", answer.reason)), where=url, todo=said(found.get("todo", ""))
         )
     return found

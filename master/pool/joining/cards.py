@@ -63,7 +63,7 @@ def find_card(srv: str) -> Card | None:
 def _load(path: Path) -> Card:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return Card(**{name: found[name] for name in Card.__dataclass_fields__})  # type: ignore[attr-defined]
+        return Card(**{name: found[name] for name in Card.__dataclass_fields__})
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         todo = "Remove the file and join the farm again."
         raise UsageError(f"the file cannot be read: {error}", where=str(path), todo=todo) from None
@@ -107,7 +107,7 @@ def checked_answer(answer: dict[str, Any], srv: str) -> dict[str, Any]:
 
 
 def check_pin(farm: str, fingerprint: str, srv: str) -> Card | None:
-    """Return the card of a farm that was joined before. Raises UsageError when its key has changed."""
+    """Return the card of a farm that was joined before. Raises UsageError for a changed key."""
     old = next((one for one in load_cards() if one.farm == farm), None)
     if old is not None and old.fingerprint != fingerprint:
         todo = (

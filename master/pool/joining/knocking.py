@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
+from ...text import printable
 from ...version import __version__
 from . import socket_check
 
@@ -38,15 +39,20 @@ def knock(srv: str, account: str, public: str, ssh_config: Path | None = None) -
     folder = public_folder(account, public)
     if is_here(srv):
         try:
-            answer = socket_check.ask(account, folder, request)
+            answer: dict[str, Any] = socket_check.ask(account, folder, request)
         except socket_check.Doubt as doubt:
             raise UsageError(doubt.args[0], where=srv, todo=doubt.args[1]) from None
     else:
         answer = _there(srv, {"account": account, "folder": folder, "request": request}, ssh_config)
     if "error" in answer or not isinstance(answer.get("token"), str):
-        what = str(answer.get("error", "the farm sent no token"))
-        raise UsageError(what, where=srv, todo=str(answer.get("todo", "")))
+        what = said(answer.get("error", "the farm sent no token"))
+        raise UsageError(what, where=srv, todo=said(answer.get("todo", "")))
     return answer
+
+
+def said(text: object) -> str:
+    """Return a text of the farm for the terminal: what a false one could send does nothing there."""
+    return printable(" ".join(str(text).split()))[:300]
 
 
 def ssh_words(target: str, ssh_config: Path | None, *more: str) -> list[str]:
@@ -56,7 +62,7 @@ def ssh_words(target: str, ssh_config: Path | None, *more: str) -> list[str]:
 
 
 def _there(srv: str, asked: dict[str, Any], ssh_config: Path | None) -> dict[str, Any]:
-    """Run the check on the farm's host. Its text goes through standard input: no file stays there."""
+    """Run the check on the farm's host. Its text goes through standard input, into no file."""
     text = Path(socket_check.__file__).read_text(encoding="utf-8")
     program = f"{text}\nmain({json.dumps(asked)!r})\n"
     words = [*ssh_words(srv, ssh_config), "exec python3 -"]
