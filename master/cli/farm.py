@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -15,6 +16,8 @@ from .common import volume
 
 if TYPE_CHECKING:
     from ..pool.joining.cards import Card
+
+PATTERN = re.compile(r"[A-Za-z0-9.*?\[\]!-]{1,100}")
 
 
 @click.command()
@@ -47,6 +50,7 @@ def command(
     """
     from ..pool.joining.cards import find_card
 
+    _check_words(account, public, accept)
     if action == "leave":
         _leave(srv, anyway)
         return 0
@@ -60,6 +64,19 @@ def command(
     if not check:
         card = _accept(card, accept, yes)
     return _try(card, ssh_config, quiet)
+
+
+def _check_words(account: str, public: str, patterns: tuple[str, ...]) -> None:
+    """Raise UsageError for a value that can be no account, folder or pattern."""
+    from ..pool.texts import is_user_name
+
+    if not is_user_name(account):
+        raise UsageError(f"--account {account}: that is no name of an account")
+    if public and not public.startswith("/"):
+        raise UsageError(f"--public {public}: that is no absolute path, such as /srv/spe-farm")
+    for one in patterns:
+        if not PATTERN.fullmatch(one):
+            raise UsageError(f"--accept {one}: that is no pattern of host names, such as 'lab*'")
 
 
 def _join(srv: str, account: str, public: str, code: bool, ssh_config: Path | None) -> Card:
