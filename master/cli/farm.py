@@ -23,10 +23,16 @@ PATTERN = re.compile(r"[A-Za-z0-9.*?\[\]!-]{1,100}")
 @click.command()
 @click.argument("action", type=click.Choice(("join", "leave")), metavar="join|leave")
 @click.argument("srv", metavar="SRV")
-@click.option("--account", default="farm", show_default=True, help="The account that runs the farm.")
-@click.option("--public", default="", metavar="DIR", help="The farm's folder there, if it has another one.")
-@click.option("--code", is_flag=True, help="Join by a code of its administrator, read from the terminal.")
-@click.option("--accept", multiple=True, metavar="PATTERN", help="Accept hosts of such names, also later.")
+@click.option(
+    "--account", default="farm", show_default=True, help="The account that runs the farm."
+)
+@click.option(
+    "--public", default="", metavar="DIR", help="The farm's folder, if it is another one."
+)
+@click.option("--code", is_flag=True, help="Join by a code, read from the terminal.")
+@click.option(
+    "--accept", multiple=True, metavar="PATTERN", help="Accept hosts of such names, also later."
+)
 @click.option("--yes", is_flag=True, help="Accept all hosts that the farm has now.")
 @click.option("--check", is_flag=True, help="Only try the accepted hosts again.")
 @click.option("--update", is_flag=True, help="Only look for new hosts, and accept them.")
@@ -34,13 +40,14 @@ PATTERN = re.compile(r"[A-Za-z0-9.*?\[\]!-]{1,100}")
 @click.option("-F", "ssh_config", type=click.Path(path_type=Path), help="Not ~/.ssh/config.")
 @volume
 def command(
-    action: str, srv: str, account: str, public: str, code: bool, accept: tuple[str, ...], yes: bool,
-    check: bool, update: bool, anyway: bool, ssh_config: Path | None, quiet: bool, verbose: int,
+    action: str, srv: str, account: str, public: str, code: bool, accept: tuple[str, ...],
+    yes: bool, check: bool, update: bool, anyway: bool, ssh_config: Path | None, quiet: bool, verbose: int,
 ) -> int:  # fmt: skip
     """Join a farm, or leave it. Being built: a farm cannot be started yet.
 
     A farm deals slots of shared hosts to the jobs of many users. join: the farm's host, reached by
-    your ssh, says who you are; you get a token, accept hosts, and each is tried. leave: the token ends.
+    your ssh, says who you are; you get a token, accept hosts, and each is tried. leave: the token
+    ends.
     Exit code 1: a host does not let you in.
 
     \b
@@ -57,7 +64,9 @@ def command(
     if check or update:
         card = find_card(srv)
         if card is None:
-            raise UsageError("you have not joined this farm", where=srv, todo=f"Join it: spe farm join {srv}")
+            raise UsageError(
+                "you have not joined this farm", where=srv, todo=f"Join it: spe farm join {srv}"
+            )
     else:
         card = _join(srv, account, public, code, ssh_config)
         click.echo(f"joined the farm {card.farm} on {srv} as {card.user}")
@@ -136,7 +145,7 @@ def _accept(card: Card, patterns: tuple[str, ...], yes: bool) -> Card:
         else:
             todo = f"not accepted: {len(new)} hosts; later: spe farm join {card.srv} --update"
             click.echo(f"spe: {todo}", err=True)
-    # Hosts that the farm does not name any more are no longer accepted: their names may come to be others'.
+    # A host that the farm names no more is no longer accepted: its name may become another's.
     kept = [one for one in card.accepted if one in names]
     card = replace(card, accepted=sorted({*kept, *chosen}))
     save_card(card)
