@@ -41,7 +41,8 @@ PATTERN = re.compile(r"[A-Za-z0-9.*?\[\]!-]{1,100}")
 @volume
 def command(
     action: str, srv: str, account: str, public: str, code: bool, accept: tuple[str, ...],
-    yes: bool, check: bool, update: bool, anyway: bool, ssh_config: Path | None, quiet: bool, verbose: int,
+    yes: bool, check: bool, update: bool, anyway: bool, ssh_config: Path | None, quiet: bool,
+    verbose: int,
 ) -> int:  # fmt: skip
     """Join a farm, or leave it. Being built: a farm cannot be started yet.
 
