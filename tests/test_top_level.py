@@ -56,7 +56,7 @@ DOORS = {
     "scp": ("launch.ssh.transfer",),
     "sqlite3": ("store.", "full_disk"),
     "sqlalchemy": ("pool.registry.",),
-    "aiohttp": ("wire.", "page"),
+    "aiohttp": ("wire.", "page", "pool.gate."),
     "yaml": ("config.yaml_file",),
     "ClusterShell": ("sweep.hosts",),
     "click": ("cli",),

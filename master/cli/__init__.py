@@ -21,6 +21,7 @@
     execution  One run of a sweep: checks, the run, what came of it, the exit code
     export     Write a run as a zip that others can repeat
     far_command  The ssh of `--at`: what its login prints is kept apart from what the command prints
+    farm       Join a farm, or leave it
     files      List or copy the files of a set
     first_set  Run the first set on each kind of host, for `spe check`
     given_run  The run that `spe report` and `spe export` are given

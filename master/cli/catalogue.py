@@ -45,6 +45,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Hosts": {
         "hosts": "Show the hosts, or add, drain, bench or use one while it runs.",
         "doctor": "Look at every host: what is wrong, and what mends it.",
+        "farm": "Join a farm of shared hosts, or leave it. Being built.",
         "clean": "Remove what runs have left in caches, on hosts and here.",
     },
     "Results": {

@@ -43,6 +43,9 @@ GARBAGE = {
     "--columns": "nowhere",
     "--sort": "nowhere",
     "--files": "nowhere",
+    "--account": "a b",
+    "--public": "nowhere",
+    "--accept": "a b",
 }
 BY_FORM = {
     "N": "many",
@@ -103,6 +106,8 @@ def rest(command: str, option: str) -> tuple[str, ...]:
         return ("spe.yaml",)
     if command in ("show", "log", "why", "files", "cancel"):
         return ("1",)
+    if command == "farm":
+        return ("join", "nowhere")
     return ("1", "--", "ls") if command == "ask" else ()
 
 

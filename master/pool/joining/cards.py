@@ -1,0 +1,118 @@
+"""What a user keeps of each farm: token, pinned address, and the hosts that he accepts.
+
+One file a farm: ~/.config/spe/farms/ID.json, 0600 in a folder of 0700.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from ...errors import UsageError
+from ...record import record
+from ...session.run_folder import private_write
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+_URL = re.compile(r"https://(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\]):\d{1,5}")
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{20,100}")
+
+
+@record
+class Card:
+    """A farm that was joined. accepted: host names; patterns: of names that are accepted later."""
+
+    farm: str
+    srv: str
+    account: str
+    public: str
+    urls: list[str]
+    fingerprint: str
+    user: str
+    token: str
+    host: str
+    accepted: list[str]
+    patterns: list[str]
+
+    def accepts(self, name: str) -> bool:
+        """Tell whether clients may be started on this host."""
+        return name in self.accepted or any(fnmatchcase(name, one) for one in self.patterns)
+
+
+def folder() -> Path:
+    """Return where the cards lie."""
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    return Path(base) / "spe" / "farms"
+
+
+def load_cards() -> list[Card]:
+    """Return all farms that were joined. Raises UsageError for a damaged file."""
+    return [_load(path) for path in sorted(folder().glob("*.json"))]
+
+
+def find_card(srv: str) -> Card | None:
+    """Return the farm of this name or ID. Raises UsageError."""
+    return next((one for one in load_cards() if srv in (one.srv, one.farm)), None)
+
+
+def _load(path: Path) -> Card:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Card(**{name: found[name] for name in Card.__dataclass_fields__})
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        todo = "Remove the file and join the farm again."
+        raise UsageError(f"the file cannot be read: {error}", where=str(path), todo=todo) from None
+
+
+def save_card(card: Card) -> None:
+    """Store a card. Raises UsageError."""
+    where = folder()
+    try:
+        where.mkdir(mode=0o700, parents=True, exist_ok=True)
+        where.chmod(0o700)
+        private_write(where / f"{card.farm}.json", json.dumps(asdict(card), indent=1) + "\n")
+    except OSError as error:
+        raise UsageError(
+            f"the token cannot be stored: {error.strerror}", where=str(where)
+        ) from None
+
+
+def remove_card(card: Card) -> None:
+    """Forget a farm."""
+    (folder() / f"{card.farm}.json").unlink(missing_ok=True)
+
+
+def checked_answer(answer: dict[str, Any], srv: str) -> dict[str, Any]:
+    """Return the words of a farm's answer that are kept. Raises UsageError."""
+    urls = answer.get("urls")
+    whole = {word: str(answer.get(word, "")) for word in ("farm", "fingerprint", "user", "token")}
+    is_right = (
+        isinstance(urls, list)
+        and 0 < len(urls) <= 10
+        and all(isinstance(one, str) and _URL.fullmatch(one) for one in urls)
+        and _ID.fullmatch(whole["farm"])  # it becomes the name of a file
+        and _FINGERPRINT.fullmatch(whole["fingerprint"])
+        and _TOKEN.fullmatch(whole["token"])
+    )
+    if not is_right:
+        raise UsageError(
+            "the farm's answer has no proper address", where=srv, todo="Ask its administrator."
+        )
+    return {**whole, "urls": urls}
+
+
+def check_pin(farm: str, fingerprint: str, srv: str) -> Card | None:
+    """Return the card of a farm that was joined before. Raises UsageError for a changed key."""
+    old = next((one for one in load_cards() if one.farm == farm), None)
+    if old is not None and old.fingerprint != fingerprint:
+        todo = (
+            "Ask its administrator whether that is right. If it is: spe farm leave "
+            f"{old.srv} --anyway, then join again."
+        )
+        raise UsageError("the key of this farm has changed", where=srv, todo=todo)
+    return old

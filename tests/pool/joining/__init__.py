@@ -1,0 +1,1 @@
+"""Tests of joining a farm, on the side of its user."""
