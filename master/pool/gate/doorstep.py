@@ -96,10 +96,12 @@ class Doorstep:
         try:
             if self._open[uid] > MOST_OF_ONE or self._open.total() > MOST_OF_ALL:
                 raise Refused("too many connections at once", todo="Try again in a moment.")
-            # Who may come is looked at first: others are not worth reading.
+            # Read in any case: what is left unread when a socket is closed resets the connection,
+            # and the other end may lose the answer.
+            request = await _request(reader)
             account = await asyncio.to_thread(account_of, uid)
             user = self._members.welcome(account.name, uid, account.shell)
-            return await self._answer(user.name, reader)
+            return await self._answer(user.name, request)
         except SpeError as error:
             self._quiet.warn(str(uid), f"uid {uid} was refused at the socket: {error.what}")
             return {"error": error.what, "todo": error.todo}
@@ -108,8 +110,7 @@ class Doorstep:
         except Unfit as unfit:
             return {"error": str(unfit), "todo": ""}
 
-    async def _answer(self, name: str, reader: asyncio.StreamReader) -> Mapping[str, Any]:
-        request = await _request(reader)
+    async def _answer(self, name: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         check_version(str(request.get("spe", "")))
         if request.get("do") != "join":
             raise Unfit("the farm's socket knows `join` alone")
