@@ -10,10 +10,10 @@ from .asks import Host, Job, Limits
 class Spot:
     """A host during a deal: what is still free there, and who has slots."""
 
-    __slots__ = ("cores", "gpus", "host", "is_open", "jobs", "memory", "wanted")
+    __slots__ = ("cores", "gpus", "host", "is_open", "jobs", "memory", "name", "wanted")
 
     def __init__(self, host: Host) -> None:
-        self.host = host
+        self.host, self.name = host, host.name
         self.cores, self.memory, self.gpus = host.cores, host.memory, host.gpus
         self.jobs = 0  # that have slots here
         self.wanted = 0  # jobs that may have slots here: the fewer, the sooner it is dealt
@@ -37,12 +37,17 @@ class Search:
     What is free only shrinks during a deal, so a host that was full is never looked at again.
     """
 
-    __slots__ = ("at", "at_own", "current", "kind", "own")
+    __slots__ = ("at", "at_own", "current", "is_plain", "kind", "own")
 
-    def __init__(self, own: Sequence[Spot], kind: Kind) -> None:
+    def __init__(self, job: Job, own: Sequence[Spot], kind: Kind) -> None:
         self.own, self.kind = own, kind
         self.at_own = self.at = 0
         self.current: Spot | None = None
+        needs = job.needs
+        # Its slots take nothing but cores, and each further one on a host is like the one before.
+        self.is_plain = not (
+            needs.memory or needs.gpus or needs.licences or job.is_long or job.most
+        )
 
     def advance(self) -> Spot | None:
         """Go to the next host, and return it; None behind the last one."""
@@ -116,22 +121,30 @@ class Places:
     @staticmethod
     def _search(job: Job, kind: Kind) -> Search:
         if not job.runs and not job.idle:
-            return Search((), kind)
+            return Search(job, (), kind)
         near = [
             spot for spot in kind.spots if spot.host.name in job.runs or spot.host.name in job.idle
         ]
         # The sort is stable: among hosts where it runs, the order of all jobs is kept.
         near.sort(key=lambda spot: (spot.wanted, spot.host.name not in job.runs))
-        return Search(near, kind)
+        return Search(job, near, kind)
 
     def take_next(self, job: Job, search: Search, got: dict[str, int]) -> Spot | None:
         """Give the job its next slot, note it in `got`, and return its host.
 
         Return None when the job fits nowhere any more.
         """
-        if self._lacks_common(job):
-            return None
         spot = search.current
+        if search.is_plain:
+            cores = job.needs.cores
+            if spot is not None and spot.cores >= cores:  # most slots: one more where it has some
+                spot.cores -= cores
+                if not spot.cores:
+                    spot.is_open = False
+                got[spot.name] += 1
+                return spot
+        elif self._lacks_common(job):
+            return None
         while spot is None or not self._take(spot, job, got):
             spot = search.advance()
             if spot is None:
