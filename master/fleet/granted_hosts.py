@@ -72,10 +72,11 @@ class GrantedHosts:
         SpeError for a grant that a newer one has overtaken.
         """
         self._heard = self._desk.clock()
+        rank = (self._grants.epoch, self._grants.number)
         if not self._desk.allow(epoch, number, tasks):
-            newest = f"{self._grants.epoch}.{self._grants.number}"
-            raise SpeError(f"the grant {epoch}.{number} is older than {newest}, which is in force")
-        await _keep(self._desk.store, self._run, self._grants)
+            raise SpeError(f"the grant {epoch}.{number} is older than {rank[0]}.{rank[1]}, which is in force")
+        if (epoch, number) != rank:
+            await _keep(self._desk.store, self._run, self._grants)
         await self._start({host for host, count in tasks.items() if count}, slots)
         return self.report()
 

@@ -63,6 +63,7 @@ class FarmJob:
     heard: float = 0.0
     without: float | None = None  # since when it could use a slot and has none
     faults: dict[str, tuple[int, float]] = field(default_factory=dict)  # host -> times, next try
+    stored: frozenset[GrantRow] = frozenset()  # of it in the registry
 
     @property
     def needs(self) -> Needs:
@@ -119,8 +120,14 @@ class Farm:
             elif isinstance(row, JobRow):
                 self.jobs[row.id] = FarmJob(row, Holding(self.epoch), heard=now)
         for job in self.jobs.values():
-            job.holding = Holding(self.epoch, _grants(grants.get(job.row.id, [])))
+            stored = grants.get(job.row.id, [])
+            if stored:
+                job.holding, job.stored = Holding(self.epoch, _grants(stored)), frozenset(stored)
             self._next_job = max(self._next_job, job.row.id + 1)
+
+    def number_after(self, last: int) -> None:
+        """Number new jobs from the one after `last`: a number is never given twice."""
+        self._next_job = max(self._next_job, last + 1)
 
     # -- people
 
@@ -153,6 +160,21 @@ class Farm:
             times |= {"ended": now, "outcome": why}
         self._replace(job, state=state, **times)
         self._note(now, number, state, why)
+        if not job.is_asking and any(job.holding.granted.values()):
+            job.holding.grant({})
+            self._store_held(job)
+
+    def end(self, now: float, number: int, outcome: str) -> None:
+        """Note that a job is over and that none of its clients is left: its delegate says so."""
+        job = self.jobs[number]
+        job.holding.end()
+        self._store_held(job)
+        if not job.row.state.is_over:
+            self.set_state(now, number, JobState.FINISHED, outcome)
+
+    def set_priority(self, number: int, priority: int) -> None:
+        """Give a job another priority, from 0 to 127."""
+        self._replace(self.jobs[number], priority=priority)
 
     def _replace(self, job: FarmJob, **what: Any) -> None:
         job.row = replace(job.row, **what)
@@ -186,11 +208,20 @@ class Farm:
 
     def _store_held(self, job: FarmJob) -> None:
         """Have stored what a farm that is started again must know of this job."""
-        number = job.row.id
-        self._gone.append(GrantRow(number, 0, 0, "", 0))  # all that were stored of it before
+        found: dict[tuple[int, int, str], GrantRow] = {}
         for grant in job.holding.stored:
             for host, slots in grant.slots.items():
-                self._changes.append(GrantRow(number, grant.epoch, grant.number, host, slots))
+                key = (*grant.rank, host)
+                known = found.get(key)
+                if known is None or known.slots < slots:
+                    found[key] = GrantRow(job.row.id, *key, slots)
+        rows = frozenset(found.values())
+        self._changes += rows - job.stored
+        keys = {(row.epoch, row.number, row.host) for row in rows}
+        self._gone += [
+            row for row in job.stored if (row.epoch, row.number, row.host) not in keys
+        ]
+        job.stored = rows
 
     # -- time
 

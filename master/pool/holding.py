@@ -112,6 +112,11 @@ class Holding:
         self._count()
         return True
 
+    def end(self) -> None:
+        """Hold nothing any more: the job is over, and none of its clients is left."""
+        self._grants, self._report, self._freed = [], None, {}
+        self._count()
+
     def free(self, host: str) -> Grant:
         """Count nothing there any more: it is known that no client of the job is on that host.
 

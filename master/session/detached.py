@@ -148,8 +148,13 @@ def start(
     return None, process.returncode, words
 
 
-def begin(arguments: Sequence[str], folder: Path, given: bytes = b"") -> subprocess.Popen[bytes]:
-    """Start `spe ARGUMENTS` in a session of its own, with its output in run.log; do not wait."""
+def begin(
+    arguments: Sequence[str], folder: Path, given: bytes = b"", cwd: str | None = None
+) -> subprocess.Popen[bytes]:
+    """Start `spe ARGUMENTS` in a session of its own, with its output in run.log; do not wait.
+
+    `cwd`: the folder in which it is started, None for the current one.
+    """
     if living(folder) is None:  # else that run still writes into its log
         (folder / LOG).unlink(missing_ok=True)
     # A file and no pipe: nobody is left to write into one.
@@ -163,6 +168,7 @@ def begin(arguments: Sequence[str], folder: Path, given: bytes = b"") -> subproc
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            cwd=cwd,
         )
 
 

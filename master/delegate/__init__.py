@@ -1,0 +1,10 @@
+"""A user's own process that talks with a farm and runs the user's jobs, as the user.
+
+It starts only what its user has submitted, by its own copy of each order. Of a host it takes a name
+from the farm, and of a grant numbers.
+
+    delegate  The loop: grants come in, masters are started and told, reports go out
+    masters   The master of one job: started, told its grant, asked for its report
+    orders    What a user has submitted: the delegate's own copy, a file for each job
+    starting  One delegate a user and host: started by the first command that needs it
+"""

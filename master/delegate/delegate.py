@@ -1,0 +1,78 @@
+"""The loop of a delegate: grants come in, masters are started and told, reports go out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from ..errors import UsageError
+from ..pool.joining.answering import NoAnswer, ask_gate
+from ..pool.joining.cards import Card
+from . import orders
+from .masters import Master
+
+log = logging.getLogger("spe.delegate")
+PAUSE = 1.0  # seconds between two turns: so often masters are asked, too
+LINGER = 10.0  # seconds for which a delegate without a job stays: a next one may be submitted
+
+
+class Delegate:
+    """The delegate of one user on one host, for one farm."""
+
+    def __init__(self, card: Card, place: str) -> None:
+        self._card, self._place = card, place
+        self._masters: dict[int, Master] = {}
+        self._idle_since = time.monotonic()
+        self._is_silent = False
+
+    def run(self) -> None:
+        """Work until no job is left."""
+        while True:
+            self._take_orders()
+            if self._masters:
+                self._idle_since = time.monotonic()
+            elif time.monotonic() - self._idle_since > LINGER:
+                return
+            try:
+                self._turn()
+                self._note_silence("")
+                time.sleep(PAUSE)
+            except NoAnswer as error:
+                # Jobs go on with what they were granted.
+                self._note_silence(error.line)
+                time.sleep(PAUSE)
+            except UsageError as error:
+                self._note_silence(error.line)
+                time.sleep(10 * PAUSE)
+
+    def _note_silence(self, why: str) -> None:
+        if bool(why) is not self._is_silent:
+            self._is_silent = bool(why)
+            log.warning("%s", why or "the farm answers again")
+
+    def _take_orders(self) -> None:
+        for order in orders.load(self._card.farm, self._place):
+            if order.job not in self._masters:
+                self._masters[order.job] = Master(order, self._card.accepts)
+
+    def _turn(self) -> None:
+        """Ask for grants, tell the masters, and report."""
+        # Each turn asks anew: a grant is few bytes, and a farm that was restored knows less.
+        found = self._ask("GET", "/grants")
+        grants = found.get("jobs", {})
+        reports: dict[str, Any] = {}
+        for number, master in self._masters.items():
+            grant = grants.get(str(number))
+            report = master.step(grant) if isinstance(grant, dict) else None
+            if report is not None:
+                reports[str(number)] = report
+        if reports:
+            self._ask("POST", "/report", {"jobs": reports})
+        for number in [number for number, master in self._masters.items() if master.ended]:
+            log.info("job %d: %s", number, self._masters[number].ended)
+            orders.remove(self._masters.pop(number).order)
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        card = self._card
+        return ask_gate(card.urls, card.fingerprint, card.token, method, path, body)

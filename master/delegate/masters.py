@@ -1,0 +1,127 @@
+"""The master of one job: started, told its grant, asked for its report."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import SpeError, UsageError
+from ..model import TaskState
+from ..session import detached
+from ..session.calling import find
+from ..session.living import living
+from ..store.reader import Reader
+from .orders import Order
+
+CLIENTS_END = 300.0  # seconds after which clients without a master have ended and cleared up
+STARTS = 3  # of a master that ends before it has answered; then the job is given up
+Json = Mapping[str, Any]
+
+
+class Master:
+    """The master of one order. Lives as long as the delegate, across deaths of the master."""
+
+    def __init__(self, order: Order, accepts: Callable[[str], bool]) -> None:
+        """accepts: whether the user lets programs be started on a host of this name."""
+        self.order = order
+        self._folder = Path(order.runs)
+        self._accepts = accepts
+        self._process: subprocess.Popen[bytes] | None = None
+        self._starts = 0
+        self._was_up = False
+        self._heard = time.monotonic()  # when the master answered last
+        self._is_stopped = False
+        self._report: dict[str, Any] | None = None  # the latest
+        self.ended = ""  # how it ended, in one sentence
+
+    def step(self, grant: Json) -> dict[str, Any] | None:
+        """Do what a grant asks for, and return the report to the farm; None while there is none."""
+        state = grant.get("state")
+        if state == "cancelled":
+            self._stop()
+        elif living(self._folder) is None:
+            self._start_if_granted(grant)
+        if self.ended:
+            return self._last_report()
+        tasks = {host: n for host, n in grant.get("tasks", {}).items() if self._accepts(host)}
+        order = {"do": "allow", "epoch": grant["epoch"], "number": grant["number"]}
+        said = self._tell({**order, "tasks": tasks, "slots": grant.get("slots", {})})
+        if said is None:
+            return None
+        self._was_up, self._starts, self._heard = True, 0, time.monotonic()
+        refused = [host for host in grant.get("tasks", {}) if not self._accepts(host)]
+        why = "its user has not accepted this host: spe farm join --update"
+        said["faults"] = {**said.get("faults", {}), **dict.fromkeys(refused, why)}
+        self._report = said
+        return said
+
+    def _start_if_granted(self, grant: Json) -> None:
+        """Start the master where it is not, or note how it has ended."""
+        if self._process is not None and self._process.poll() is None:
+            return  # it is only just beginning
+        if self._was_up and detached.killed(self._folder) is None:
+            self.ended = "its run has ended"
+            return
+        if self._starts >= STARTS:
+            self.ended = f"its run does not start: see {self._folder / detached.LOG}"
+            return
+        if self._was_up or any(grant.get("tasks", {}).values()):
+            self._starts += 1
+            words = ["run", "--granted", *self.order.words]
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._process = detached.begin(words, self._folder, cwd=self.order.cwd)
+            except OSError as error:
+                self.ended = f"its folder cannot be used: {error}"
+
+    def _stop(self) -> None:
+        """End a job that was cancelled."""
+        if living(self._folder) is None:
+            # Clients of a master that was killed work on until they have borne its silence.
+            was_killed = detached.killed(self._folder) is not None
+            if not was_killed or time.monotonic() - self._heard > CLIENTS_END:
+                self.ended = "cancelled"
+        elif not self._is_stopped:
+            self._is_stopped = self._tell({"do": "stop", "now": True}) is not None
+
+    def _last_report(self) -> dict[str, Any]:
+        """Return that nothing of the job is out any more."""
+        last = self._report or {"serial": [0, 0], "epoch": 0, "number": 0}
+        run, serial = last["serial"]
+        none: dict[str, Any] = {"allowed": {}, "out": {}, "wants": 0, "up": [], "most": {}}
+        counts = _counts(self._folder)
+        return {**last, **none, **counts, "serial": [run + 1, serial + 1], "ended": self.ended}
+
+    def _tell(self, order: Json) -> dict[str, Any] | None:
+        """Return what the master says to an order; None while there is none that answers."""
+        try:
+            place = find(self._folder)
+            connection = place.connect()
+        except (UsageError, OSError):
+            return None
+        try:
+            connection.request("POST", f"/act?token={place.acting_token()}", json.dumps(order))
+            answer = connection.getresponse()
+            said = json.loads(answer.read())
+        except (OSError, ValueError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+        found = said.get("said") if isinstance(said, dict) else None
+        return found if isinstance(found, dict) else {} if found else None
+
+
+def _counts(folder: Path) -> dict[str, int]:
+    """Return how many sets there are, are done and have failed; {} where that cannot be read."""
+    try:
+        with Reader(folder) as reader:
+            found = reader.counts()
+    except SpeError:
+        return {}
+    failed = found.get(TaskState.FAILED, 0)
+    return {"sets": sum(found.values()), "done": found.get(TaskState.DONE, 0), "failed": failed}

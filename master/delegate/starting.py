@@ -1,0 +1,52 @@
+"""One delegate a user and host: started by the first command that needs it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ..pool.joining.cards import Card
+from .orders import folder
+
+
+def lock_path(farm: str) -> Path:
+    """Return the lock of the delegate here. On a local disk: locks of a shared home are not sure."""
+    return Path(tempfile.gettempdir()) / f"spe-delegate-{os.getuid()}-{farm}.lock"
+
+
+def take_lock(farm: str) -> int | None:
+    """Return the descriptor of the lock, held as long as it is open; None where another has it."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(lock_path(farm), flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def ensure_delegate(card: Card) -> bool:
+    """Start the delegate if it is not there. Return whether it had to be started."""
+    held = take_lock(card.farm)
+    if held is None:
+        return False
+    os.close(held)
+    where = folder()
+    where.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(where / f"{card.farm}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "wb") as log:
+        # -P: a file spe.py in the current folder must not be taken for this package.
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "spe", "farm", "delegate", card.farm],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd="/",
+        )
+    return True

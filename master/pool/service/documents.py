@@ -1,0 +1,75 @@
+"""What people and delegates are told of jobs and hosts, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..farm import FarmJob
+from ..holding import Grant
+from ..rows import HostRow, JobRow, Role, UserRow
+
+
+def job_document(job: FarmJob, user: UserRow, place_in_line: int | None = None) -> dict[str, Any]:
+    """Return a job as `user` may see it. place_in_line: jobs that come before it; None: it has slots."""
+    row = job.row
+    found: dict[str, Any] = {
+        "id": row.id,
+        "owner": row.owner,
+        "name": row.name,
+        "state": str(row.state),
+        "priority": row.priority,
+        "cores": row.cores,
+        "sets": row.sets,
+        "done": row.done,
+        "failed": row.failed,
+        "slots": sum(job.holding.granted.values()),
+        "hosts": dict(job.holding.granted),
+        "submitted": row.submitted,
+        "started": row.started,
+        "ended": row.ended,
+    }
+    if place_in_line is not None:
+        found["before"] = place_in_line
+    if user.name == row.owner or user.role is Role.ADMIN:
+        found |= _private(row)
+    return found
+
+
+def _private(row: JobRow) -> dict[str, Any]:
+    """Return what only the owner and administrators see."""
+    return {
+        "labels": row.labels,
+        "group": row.group,
+        "info": row.info,
+        "place": row.place,
+        "outcome": row.outcome,
+    }
+
+
+def host_document(row: HostRow, vacant: int, granted: int) -> dict[str, Any]:
+    """Return a host. vacant: cores that may be granted; granted: cores that jobs may use now."""
+    return {
+        "name": row.name,
+        "slots": row.slots,
+        "most": row.most,
+        "granted": granted,
+        "vacant": vacant,
+        "active": row.active,
+        "only": row.only.split(),
+        "info": row.info,
+        "reason": row.reason,
+    }
+
+
+def grant_document(row: JobRow, grant: Grant, hosts: Mapping[str, HostRow]) -> dict[str, Any]:
+    """Return what a delegate is told of one of its jobs."""
+    slots = {host: hosts[host].slots for host in grant.slots if host in hosts}
+    return {
+        "epoch": grant.epoch,
+        "number": grant.number,
+        "tasks": dict(grant.slots),
+        "slots": slots,
+        "state": str(row.state),
+        "priority": row.priority,
+    }

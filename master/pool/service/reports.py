@@ -1,0 +1,64 @@
+"""What a delegate reports of its jobs, read from JSON that anybody may have sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..farm import News
+from ..gate.bodies import whole
+from ..gate.heart import Unfit
+from ..holding import Report
+from ..texts import is_host_name
+
+MOST_TEXT = 200  # characters of why a host is not up
+
+
+def read_news(said: Any) -> News:
+    """Return what is reported of one job. Raises Unfit."""
+    if not isinstance(said, dict):
+        raise Unfit("what is reported of a job is no object")
+    serial = said.get("serial")
+    if not isinstance(serial, list) or len(serial) != 2:
+        raise Unfit("`serial` is no pair of numbers")
+    report = Report(
+        serial=(whole("`serial`", serial[0]), whole("`serial`", serial[1])),
+        epoch=whole("`epoch`", said.get("epoch")),
+        number=whole("`number`", said.get("number")),
+        allowed=_counts("`allowed`", said),
+        out=_counts("`out`", said),
+    )
+    return News(
+        report=report,
+        wants=whole("`wants`", said.get("wants", 0)),
+        copies=whole("`copies`", said.get("copies", 0)),
+        most=_counts("`most`", said),
+        up=frozenset(_hosts("`up`", said.get("up", []))),
+        faults=_faults(said.get("faults", {})),
+        sets=whole("`sets`", said.get("sets", 0)),
+        done=whole("`done`", said.get("done", 0)),
+        failed=whole("`failed`", said.get("failed", 0)),
+        is_over=said.get("over") is True,
+    )
+
+
+def _hosts(what: str, value: object) -> list[str]:
+    if not isinstance(value, list) or not all(is_host_name(one) for one in value):
+        raise Unfit(f"{what} is no list of host names")
+    return value
+
+
+def _counts(what: str, said: Mapping[str, Any]) -> dict[str, int]:
+    """Return an object of hosts with numbers."""
+    value = said.get(what.strip("`"), {})
+    if not isinstance(value, dict) or not all(is_host_name(one) for one in value):
+        raise Unfit(f"{what} is no object of host names")
+    return {host: whole(what, number) for host, number in value.items()}
+
+
+def _faults(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(is_host_name(one) for one in value):
+        raise Unfit("`faults` is no object of host names")
+    if not all(isinstance(text, str) for text in value.values()):
+        raise Unfit("`faults` has something that is no text")
+    return {host: str(text)[:MOST_TEXT] for host, text in value.items()}

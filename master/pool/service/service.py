@@ -1,0 +1,255 @@
+"""The farm behind its doors: it deals each second, and stores before it tells."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any, Protocol
+
+from ...errors import UsageError
+from ..farm import Farm, FarmJob
+from ..gate.heart import Json, Paused, Unfit
+from ..holding import Grant
+from ..members import Changes
+from ..rows import HostRow, JobRow, JobState, Row, UserRow
+from .documents import grant_document, host_document, job_document
+from .reports import read_news
+
+log = logging.getLogger("spe.farm")
+SECOND = 1.0  # seconds between two deals
+STORE_PAUSE = 30.0  # seconds after which a delegate may ask again while nothing can be stored
+MOST_WAITING = 1000  # jobs of one user that are not over
+MOST_OUTCOME = 200  # characters of how a job ended
+KEPT_EVENTS = 1000  # changes that a slow reader of the stream may be behind
+
+Place = tuple[str, str]  # user, host of his delegate
+
+
+class Store(Protocol):
+    """The registry, as far as the service needs it."""
+
+    def commit(self, save: Iterable[Row], remove: Iterable[Row] = ()) -> Future[None]:
+        """Store rows and remove others, in one transaction."""
+
+    def is_leader(self, now: float) -> bool:
+        """Tell whether this farm may deal at this monotonic time."""
+
+
+class Service:
+    """The heart of the gate (gate/heart.py), of one farm in one epoch."""
+
+    def __init__(
+        self,
+        name: str,
+        farm: Farm,
+        store: Store,
+        vacant: Callable[[HostRow], int] = lambda row: min(row.slots, row.most),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """name: the ID of the farm. vacant: cores of a host that may be granted now."""
+        self.farm, self._farm, self._store = name, farm, store
+        self._vacant, self._clock = vacant, clock
+        self._sent: dict[int, Grant] = {}  # what delegates are told: it is stored
+        self._version = 0
+        self._versions: dict[Place, int] = defaultdict(
+            int
+        )  # when something of a place changed last
+        self._changed = asyncio.Condition()
+        self._readers: set[asyncio.Queue[tuple[str, Json]]] = set()
+
+    @property
+    def epoch(self) -> int:
+        """Return the epoch in which this farm deals."""
+        return self._farm.epoch
+
+    # -- time
+
+    async def run(self) -> None:
+        """Deal once a second, until this is cancelled."""
+        while True:
+            began = time.monotonic()
+            try:
+                await self.deal()
+            except Exception:
+                # A farm that does not deal is said and tried again: jobs go on with their grants.
+                log.exception("the slots could not be dealt")
+            await asyncio.sleep(max(0.0, began + SECOND - time.monotonic()))
+
+    async def deal(self) -> None:
+        """Deal all slots anew; store what has changed, and only then tell the delegates."""
+        if not self._store.is_leader(time.monotonic()):
+            return
+        self._farm.vacant = {row.name: self._vacant(row) for row in self._farm.hosts.values()}
+        self._farm.tick(self._clock())
+        await self._publish()
+
+    async def _publish(self) -> None:
+        """Store what has changed in the farm, then tell those whom it concerns."""
+        save, gone = self._farm.take_changes()
+        newest = {
+            number: job.holding.stored[-1]
+            for number, job in self._farm.jobs.items()
+            if job.holding.stored
+        }
+        if save or gone:
+            await asyncio.wrap_future(self._store.commit(save, gone))
+        told = {row.id for row in save if isinstance(row, JobRow)}
+        for number, grant in newest.items():
+            if grant != self._sent.get(number) and grant.epoch == self.epoch:
+                self._sent[number] = grant
+                told.add(number)
+        if told:
+            await self._tell(told)
+
+    async def _tell(self, numbers: Iterable[int]) -> None:
+        self._version += 1
+        for number in numbers:
+            row = self._farm.jobs[number].row
+            self._versions[row.owner, row.place] = self._version
+            for reader in self._readers:
+                if reader.qsize() < KEPT_EVENTS:
+                    reader.put_nowait(("change", {"job": number}))
+        async with self._changed:
+            self._changed.notify_all()
+
+    # -- what the gate asks
+
+    def owner_of(self, job: int) -> str | None:
+        """Return whose job this is; None when there is no such job."""
+        found = self._farm.jobs.get(job)
+        return found.row.owner if found else None
+
+    async def commit(self, changes: Changes) -> None:
+        """Commit changes of users and tokens. An error means that nothing is stored."""
+        await asyncio.wrap_future(self._store.commit(changes.save, changes.remove))
+        for row in changes.save:
+            if isinstance(row, UserRow):
+                self._farm.users[row.name] = row
+
+    async def submit(self, user: UserRow, place: str, job: Json) -> Json:
+        """Enter a job whose delegate is on the host `place`."""
+        mine = [one for one in self._farm.jobs.values() if one.row.owner == user.name]
+        if sum(not one.row.state.is_over for one in mine) >= MOST_WAITING:
+            raise Unfit(f"{user.name} has {MOST_WAITING} jobs that are not over")
+        about = dict(job)
+        for word in ("hosts", "exclude"):
+            about[word] = " ".join(about.get(word, ()))
+        try:
+            row = self._farm.submit(self._clock(), JobRow(0, user.name, place=place, **about))
+        except UsageError as error:
+            raise Unfit(error.line) from None
+        await self._publish()
+        return self._document(self._farm.jobs[row.id], user)
+
+    def _document(self, job: FarmJob, user: UserRow) -> dict[str, Any]:
+        return job_document(job, user)
+
+    async def jobs(self, user: UserRow) -> Json:
+        """Return the list of jobs, as this user may see it."""
+        return {"jobs": [self._document(job, user) for job in self._farm.jobs.values()]}
+
+    async def act(self, user: UserRow, job: int, act: str, about: Json) -> Json:
+        """Cancel, pause or resume a job, or change its priority."""
+        found = self._farm.jobs[job]
+        state, now = found.row.state, self._clock()
+        if state.is_over:
+            raise Unfit(f"job {job} is {state}")
+        if act == "cancel":
+            self._farm.set_state(now, job, JobState.CANCELLED, f"cancelled by {user.name}")
+        elif act == "pause":
+            self._farm.set_state(now, job, JobState.PAUSED, f"paused by {user.name}")
+        elif act == "resume":
+            if state is not JobState.PAUSED:
+                raise Unfit(f"job {job} is not paused")
+            again = JobState.RUNNING if found.row.started else JobState.WAITING
+            self._farm.set_state(now, job, again, f"resumed by {user.name}")
+        else:
+            self._farm.set_priority(job, about["priority"])
+        await self._publish()
+        return self._document(found, user)
+
+    async def grants(self, user: UserRow, place: str, seen: int, wait: float) -> Json:
+        """Return the grants of a user's jobs there, newer than `seen`, or after `wait` s."""
+        at = (user.name, place)
+        try:
+            async with asyncio.timeout(wait), self._changed:
+                await self._changed.wait_for(lambda: self._versions[at] > seen)
+        except TimeoutError:
+            pass
+        jobs = {
+            str(number): grant_document(job.row, self._sent[number], self._farm.hosts)
+            for number, job in self._farm.jobs.items()
+            if (job.row.owner, job.row.place) == at and number in self._sent
+        }
+        return {"seen": self._versions[at], "jobs": jobs}
+
+    async def report(self, user: UserRow, place: str, report: Json) -> Json:
+        """Take what a delegate says about its jobs."""
+        now, unknown = self._clock(), []
+        read = {int(number): said for number, said in report.get("jobs", {}).items()}
+        news = {number: read_news(said) for number, said in read.items()}
+        for number, one in news.items():
+            job = self._farm.jobs.get(number)
+            if job is None or job.row.place != place:
+                unknown.append(number)
+                continue
+            self._farm.hear(now, number, one)
+            if ended := read[number].get("ended"):
+                self._farm.end(now, number, str(ended)[:MOST_OUTCOME])
+        try:
+            await self._publish()
+        except OSError as error:
+            raise Paused("the farm cannot store anything now", STORE_PAUSE) from error
+        return {"unknown": unknown}
+
+    async def hosts(self, user: UserRow) -> Json:
+        """Return the list of hosts."""
+        found = []
+        for row in self._farm.hosts.values():
+            granted = sum(
+                job.holding.held.get(row.name, 0) * job.row.cores
+                for job in self._farm.jobs.values()
+            )
+            found.append(host_document(row, self._vacant(row) if row.active else 0, granted))
+        return {"hosts": found}
+
+    async def change_hosts(self, user: UserRow, change: Json) -> Json:
+        """Drain, use, bench, free, add or remove hosts."""
+        named, known = change["hosts"], self._farm.hosts
+        unknown = [host for host in named if host not in known]
+        if unknown and change["do"] != "add":
+            raise Unfit(f"there is no host {unknown[0]}")
+        rows = [self._changed_host(known.get(host), host, change) for host in named]
+        await asyncio.wrap_future(self._store.commit(rows))
+        self._farm.hosts |= {row.name: row for row in rows}
+        return await self.hosts(user)
+
+    @staticmethod
+    def _changed_host(row: HostRow | None, name: str, change: Mapping[str, Any]) -> HostRow:
+        if row is None:
+            slots = change.get("slots", 1)
+            return HostRow(name, slots, change.get("most", slots))
+        if change["do"] in ("drain", "bench"):
+            return replace(row, active=False, reason=f"{change['do']}ed by hand")
+        if change["do"] in ("use", "add"):
+            return replace(row, active=True, reason="")
+        raise Unfit(f"{change['do']} is not built yet")
+
+    async def stream(self, user: UserRow) -> AsyncIterator[tuple[str, Json]]:
+        """Yield ("list", all) first, then ("change", what has changed)."""
+        events: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
+        self._readers.add(events)
+        try:
+            yield "list", await self.jobs(user)
+            while True:
+                kind, what = await events.get()
+                job = self._farm.jobs.get(what["job"])
+                if job is not None:
+                    yield kind, self._document(job, user)
+        finally:
+            self._readers.discard(events)
