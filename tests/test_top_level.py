@@ -34,7 +34,7 @@ EVERY_PROJECTS = {
 TOP, GROUND = "top", "ground"
 ROOMS = {
     "master": [
-        TOP, "cli", "api", "handin", "pool", "runner", "earlier", "fleet", "notify", "page", "plot", "wire", "desk",
+        TOP, "cli", "api", "handin", "delegate", "pool", "runner", "earlier", "fleet", "notify", "page", "plot", "wire", "desk",
         "state", "cleaning", "doctor", "table", "hooks", "sweep", "store", "line", "config", "dispatch", "launch",
         "results", "session", "software", GROUND,
     ],

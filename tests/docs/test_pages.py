@@ -28,7 +28,7 @@ WORDS = """
     accepted rejected failed lost expired retry evidence
     dispatch board lease ping grace prefetch black_hole suspect bench probe drain fleet
     order note stream hook validate collect
-    farm job grant
+    farm job delegate grant
 """
 SSH_AGENT = re.compile(
     r"\b(ssh-agent|no agent|an agent|your agent|the agent|or agent|agent and|agent files?)\b", re.IGNORECASE

@@ -31,6 +31,7 @@ from .service import Service
 
 RENEWAL = 5.0  # seconds between two renewals of the lead
 ANYONE = "anyone"
+PORT = "port"  # file with the port on which the farm has listened
 
 
 @record
@@ -99,8 +100,19 @@ async def run_farm(options: FarmOptions, ready: asyncio.Event | None = None) -> 
 
 
 async def _listen(gate: Gate, options: FarmOptions, tls: Any) -> None:
+    """Listen, without a port in the options on that of before: users know the farm by it."""
+    kept = home() / PORT
     try:
+        earlier = int(kept.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        earlier = 0
+    try:
+        if not options.port and earlier:
+            with contextlib.suppress(OSError):
+                await gate.start(options.address, earlier, tls)
+                return
         await gate.start(options.address, options.port, tls)
+        kept.write_text(f"{gate.port}\n", encoding="ascii")
     except OSError as error:
         where = f"{options.address or 'all addresses'}, port {options.port}"
         todo = "Choose another one: --listen [ADDRESS]:PORT."

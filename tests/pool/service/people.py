@@ -1,0 +1,186 @@
+"""A farm and its users as processes of real accounts.
+
+Run as a script by one of them: `people.py farm|submit|delegate|ask …`, as tests start it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+FARM, ADA, BEN = "proxy", "www-data", "backup"  # on each Debian
+SRV = "localhost"
+
+
+class Town:
+    """The folders of a farm and its users, and their processes. Lives for one test."""
+
+    def __init__(self) -> None:
+        from needs import need_program, need_root
+
+        need_root()
+        self.setpriv = need_program("setpriv", "util-linux")
+        self.root = Path(tempfile.mkdtemp(prefix="spe-town-"))
+        self.root.chmod(0o755)
+        self.processes: list[subprocess.Popen[bytes]] = []
+        for who in (FARM, ADA, BEN):
+            self.private(f"home-{who}", who)
+        self.private("public", FARM).chmod(0o755)
+
+    def private(self, name: str, owner: str) -> Path:
+        import shutil
+
+        folder = self.root / name
+        folder.mkdir(mode=0o700)
+        shutil.chown(folder, owner, owner)
+        return folder
+
+    def sweep(self, who: str, name: str, program: str, sets: int) -> Path:
+        """A sweep of a user, in a folder of his alone."""
+        folder = self.private(name, who)
+        grid = f"parameters: {{grid: {{x: {{range: [1, {sets}]}}}}}}"
+        (folder / "spe.yaml").write_text(f"command: sh -c '{program}'\nresults: {{who: stdout}}\n{grid}\n")
+        return folder
+
+    def words(self, who: str, *words: str) -> list[str]:
+        # Python may lie where other accounts cannot look; their own files stay their own, by their modes.
+        account = [f"--reuid={who}", f"--regid={who}", "--clear-groups"]
+        caps = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        return [self.setpriv, *account, *caps, sys.executable, __file__, *words]
+
+    def environment(self, who: str) -> dict[str, str]:
+        tests = Path(__file__).parents[2]
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.root / f"home-{who}"),
+            "SHELL": "/bin/sh",
+            "LOGNAME": who,
+            "PYTHONPATH": str(tests),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "SPE_NO_LIST": "1",
+        }
+
+    def start(self, who: str, *words: str) -> subprocess.Popen[bytes]:
+        log = (self.root / f"{words[0]}-{who}.log").open("ab")
+        process = subprocess.Popen(self.words(who, *words), stdout=log, stderr=log, env=self.environment(who), cwd="/")
+        self.processes.append(process)
+        return process
+
+    def said(self, who: str, *words: str) -> Any:
+        """Return the JSON that a command prints."""
+        done = subprocess.run(
+            self.words(who, *words), capture_output=True, text=True, env=self.environment(who), cwd="/", timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def farm(self, slots: int = 4) -> subprocess.Popen[bytes]:
+        """Start the farm, and wait until users can find it."""
+        from waiting import wait_until
+
+        address = self.root / "public" / "farm.json"
+        before = address.read_bytes() if address.exists() else b""
+        process = self.start(FARM, "farm", str(self.root / "public"), str(slots))
+        wait_until(
+            lambda: address.exists() and address.read_bytes() != before, "the farm says where it is", story=self.logs
+        )
+        return process
+
+    def submit(self, who: str, folder: Path, priority: int = 64) -> int:
+        found = self.said(who, "submit", str(self.root / "public"), str(folder), str(priority))
+        return int(found["id"])
+
+    def ask(self, who: str, method: str, path: str, body: Any = None) -> Any:
+        return self.said(who, "ask", method, path, json.dumps(body))
+
+    def jobs(self, who: str = ADA) -> dict[int, Any]:
+        return {one["id"]: one for one in self.ask(who, "GET", "/jobs")["jobs"]}
+
+    def logs(self) -> str:
+        return "\n".join(f"--- {path.name}\n{path.read_text()[-2000:]}" for path in self.root.glob("*.log"))
+
+    def remove(self) -> None:
+        import shutil
+
+        for one in self.processes:
+            one.send_signal(signal.SIGTERM)
+        for one in self.processes:
+            try:
+                one.wait(20)
+            except subprocess.TimeoutExpired:
+                one.kill()
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                if f"{self.root}/home-".encode() in (path / "environ").read_bytes():
+                    os.kill(int(path.name), signal.SIGKILL)
+            except (OSError, ValueError):
+                continue
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+@contextmanager
+def town() -> Iterator[Town]:
+    made = Town()
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+def _card(public: str = "") -> Any:
+    from spe.pool.joining.cards import Card, checked_answer, find_card, save_card
+    from spe.pool.joining.knocking import knock, own_name
+
+    card = find_card(SRV)
+    if card is None:
+        answer = checked_answer(knock(SRV, FARM, public, None), SRV)
+        card = Card(
+            **answer, srv=SRV, account=FARM, public=public, host=own_name(), accepted=["localhost"], patterns=[]
+        )
+        save_card(card)
+    return card
+
+
+def main(what: str, *words: str) -> None:
+    """Be one of the processes."""
+    import logging
+
+    from spe.delegate import orders
+    from spe.delegate.delegate import Delegate
+    from spe.pool.joining.answering import ask_gate
+    from spe.pool.rows import HostRow
+    from spe.pool.service.process import FarmOptions, run_farm
+
+    logging.basicConfig(level=logging.INFO)
+    if what == "farm":
+        users = Path(words[0]).parent / "home-proxy" / "users.txt"
+        users.write_text(f"{ADA}\n{BEN}\n")
+        hosts = (HostRow("localhost", int(words[1]), int(words[1])),)
+        os.umask(0o022)
+        asyncio.run(run_farm(FarmOptions(hosts, users=str(users), address="127.0.0.1", public=words[0])))
+        return
+    card = _card(words[0] if what == "submit" else "")
+    if what == "submit":
+        folder = Path(words[1])
+        about = {"name": folder.name, "priority": int(words[2])}
+        job = ask_gate(card.urls, card.fingerprint, card.token, "POST", "/jobs", about)
+        orders.save(orders.Order(card.farm, job["id"], [], str(folder), str(folder / "runs" / folder.name), card.host))
+        print(json.dumps(job))
+    elif what == "delegate":
+        Delegate(card, card.host).run()
+    else:
+        body = json.loads(words[2])
+        print(json.dumps(ask_gate(card.urls, card.fingerprint, card.token, words[0], words[1], body)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
