@@ -1,4 +1,4 @@
-"""Vacancy: a host's slots may be granted beside what others do there, and what our own tasks leave in its load is ours."""
+"""Vacancy: slots may be granted beside what others do there, and what our own tasks leave in the load is ours."""
 
 from __future__ import annotations
 
