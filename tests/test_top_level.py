@@ -38,7 +38,7 @@ ROOMS = {
         "state", "cleaning", "doctor", "table", "hooks", "sweep", "store", "line", "config", "dispatch", "launch",
         "results", "session", "software", GROUND,
     ],
-    "client": [TOP, "loop", "hand", "task", "software", "shared", "host", "machine", "wire", GROUND],
+    "client": [TOP, "watch", "loop", "hand", "task", "software", "shared", "host", "machine", "wire", GROUND],
 }  # fmt: skip
 ENTRANCES = {
     "master": {"", "__main__"},

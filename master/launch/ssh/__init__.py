@@ -16,5 +16,6 @@ config/ knows what the user's ssh configuration says.
     shell_start   Start a shell on a host, and wait until it says that it reads our script
     ssh           The launcher of a host over SSH: start the client, keep its connection
     traces        Files that a start leaves on a host, and their removal
+    talk          A script on a host that we talk with for as long as it runs
     transfer      Copying the client to a host with scp, whole, under a temporary name
 """
