@@ -126,10 +126,8 @@ class OneHost:
         return Talk(self.host, self._options, program.PROGRAM, first)
 
     def _hear(self, talk: Talking) -> None:
-        line = talk.read_line(MISSED * self._interval)
+        line = self._next_line(talk)
         now = time.monotonic()
-        if not line.strip():
-            return
         try:
             seen = read_line(line)
         except WrongLine as error:
@@ -140,3 +138,18 @@ class OneHost:
             log.info("%s: its watcher is heard again", self.host.name)
         self.fault = None
         self._tell(self.host.name, now, seen)
+
+    def _next_line(self, talk: Talking) -> bytes:
+        """Return the next line of the watcher itself.
+
+        Others are words of its shell or its Python, which are in the error of its end.
+        """
+        limit = MISSED * self._interval
+        end = time.monotonic() + limit
+        while True:
+            line = talk.read_line(limit)
+            if line.startswith(b"{"):
+                return line
+            if time.monotonic() > end:
+                what = f"its watcher told nothing for {limit:.0f} s"
+                raise LaunchError(Fault.TIMEOUT, what, where=self.host.name)
