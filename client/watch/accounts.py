@@ -38,12 +38,11 @@ def processes() -> Processes:
     found = {}
     for pid in process_tree.all_processes():
         stat = facts.stat_of(pid)
-        try:
-            user = os.stat("/proc/%d" % pid).st_uid
-            ticks = [int(word) for word in stat[11:15]]
-            parent, terminal, pages = int(stat[1]), int(stat[4]), int(stat[21])
-        except (OSError, ValueError, IndexError):  # it has just ended
+        user = process_tree.user_of(pid)
+        if not stat or user is None:  # it has just ended
             continue
+        ticks = [int(word) for word in stat[11:15]]
+        parent, terminal, pages = int(stat[1]), int(stat[4]), int(stat[21])
         found[pid, stat[19]] = Process(
             user, parent, sum(ticks[:2]), sum(ticks[2:]), terminal, pages * PAGE
         )

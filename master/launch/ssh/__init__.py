@@ -1,6 +1,6 @@
 """A client brought to a host by SSH. Only this room knows paramiko and scp.
 
-config/ knows what the user's ssh configuration says.
+config/ knows what the user's ssh configuration says; programs/ talks with what runs on a host.
 
     certificates  Certificates of the user's keys
     connect       Connect and log in to a host, with tries for an sshd that is too busy
@@ -16,6 +16,5 @@ config/ knows what the user's ssh configuration says.
     shell_start   Start a shell on a host, and wait until it says that it reads our script
     ssh           The launcher of a host over SSH: start the client, keep its connection
     traces        Files that a start leaves on a host, and their removal
-    talk          A script on a host that we talk with for as long as it runs
     transfer      Copying the client to a host with scp, whole, under a temporary name
 """

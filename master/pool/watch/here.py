@@ -13,7 +13,7 @@ MOST_KEPT = 1 << 20
 
 
 class HereTalk:
-    """A child process with the methods of launch/ssh/talk.Talk."""
+    """A child process with the methods of launch/ssh/programs/talk.Talk."""
 
     def __init__(self, program: str, stdin: bytes) -> None:
         """Start the program. Raises LaunchError."""

@@ -25,7 +25,7 @@ log = logging.getLogger("spe.farm.watch")
 
 
 class Talking(Protocol):
-    """A program that runs on a host: launch/ssh/talk.Talk, or a child process."""
+    """A program that runs on a host: launch/ssh/programs/talk.Talk, or a child process."""
 
     def send(self, data: bytes, limit: float) -> None:
         """Send bytes to the program."""
@@ -121,7 +121,7 @@ class OneHost:
         if self.host.is_here:
             return HereTalk(program.PROGRAM, first)
         # Imported here: paramiko takes a third of a second to load.
-        from ...launch.ssh.talk import Talk
+        from ...launch.ssh.programs.talk import Talk
 
         return Talk(self.host, self._options, program.PROGRAM, first)
 

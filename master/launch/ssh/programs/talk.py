@@ -1,16 +1,16 @@
-"""A script on a host that we talk with for as long as it runs: a Python program sent on its input."""
+"""A Python program sent on standard input, whose input stays open."""
 
 from __future__ import annotations
 
 import time
 
-from ...errors import Fault, LaunchError
-from ...model import Host
-from .. import faults
-from ..offer import Options
-from ..pasteable import words_for
-from . import remote, remote_shell
-from .connect import BROKEN, connect
+from ....errors import Fault, LaunchError
+from ....model import Host
+from ... import faults
+from ...offer import Options
+from ...pasteable import words_for
+from .. import remote, remote_shell
+from ..connect import BROKEN, connect
 
 # As PROBE, without the client's file.
 _PROBE = """
