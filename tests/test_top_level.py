@@ -58,7 +58,7 @@ DOORS = {
     "sqlalchemy": ("pool.registry.",),
     "aiohttp": ("wire.", "page"),
     "yaml": ("config.yaml_file",),
-    "ClusterShell": ("sweep.hosts",),
+    "ClusterShell": ("sweep.host_ranges",),
     "click": ("cli",),
     "rich": ("state.terminal", "cli.pager"),
     "jinja2": ("sweep.expression", "sweep.where.compiled", "page", "handin.report"),

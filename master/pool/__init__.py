@@ -2,8 +2,9 @@
 
 It leaves to a user's delegate what runs as that user.
 
-    farm     The farm's heart: jobs, hosts and users in memory, and what each job is granted
-    holding  What a job holds on each host: the most tasks that it may have out there
-    ledger   Who held which slots when, at which price, and what that makes of each account
-    rows     What the farm keeps: a record for each row of its registry
+    farm        The farm's heart: jobs, hosts and users in memory, and what each job is granted
+    holding     What a job holds on each host: the most tasks that it may have out there
+    hosts_file  The hosts file of a farm: host lines with what jobs may use there, and licences
+    ledger      Who held which slots when, at which price, and what that makes of each account
+    rows        What the farm keeps: a record for each row of its registry
 """

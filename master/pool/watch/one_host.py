@@ -45,14 +45,15 @@ class OneHost:
 
     def __init__(
         self,
+        name: str,
         host: Host,
         options: Options,
         turns: Turns,
         interval: float,
         tell: Callable[[str, float, Seen], None],
     ) -> None:
-        """`tell` is called in the thread of this host with its name, the time, and what was seen."""
-        self.host = host
+        """`name`: in the farm. `tell` is called in the thread of this host with it, the time, and what was seen."""
+        self.name, self.host = name, host
         self.fault: LaunchError | None = None  # why it is not heard now
         self._options, self._turns = options, turns
         self._interval, self._tell = interval, tell
@@ -137,7 +138,7 @@ class OneHost:
         if self.fault is not None:
             log.info("%s: its watcher is heard again", self.host.name)
         self.fault = None
-        self._tell(self.host.name, now, seen)
+        self._tell(self.name, now, seen)
 
     def _next_line(self, talk: Talking) -> bytes:
         """Return the next line of the watcher itself.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from ...launch import Options
 from ...model import Host
@@ -30,18 +30,20 @@ class Watchers:
         self._seen: dict[str, tuple[float, Seen]] = {}
         self._lock = threading.Lock()
 
-    def watch(self, hosts: Iterable[Host]) -> None:
-        """Watch these hosts from now on, and no others. A changed line is a new start."""
-        wanted = {host.name: host for host in hosts}
+    def watch(self, hosts: Mapping[str, Host]) -> None:
+        """Watch these hosts from now on, and no others. A changed line is a new start.
+
+        hosts: name in the farm -> the way there, which for the farm's own host is `localhost`.
+        """
         for name, watched in list(self._hosts.items()):
-            if wanted.get(name) != watched.host:
+            if hosts.get(name) != watched.host:
                 watched.close()
                 del self._hosts[name]
                 with self._lock:
                     self._seen.pop(name, None)
-        for name, host in wanted.items():
+        for name, host in hosts.items():
             if name not in self._hosts:
-                made = OneHost(host, self._options, self._turns, self.interval, self._note)
+                made = OneHost(name, host, self._options, self._turns, self.interval, self._note)
                 self._hosts[name] = made
                 made.start()
 

@@ -37,7 +37,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         options = Options(tmp_path, config, **{"connect_limit": 5.0, "login_limit": 10.0, **more})  # type: ignore[arg-type]
         one = Watchers(options, interval)
         made.append(one)
-        one.watch(hosts)
+        one.watch({host.name: host for host in hosts})
         return one
 
     yield begin
@@ -184,7 +184,7 @@ def test_clients_are_told_with_their_slots_and_jobs(lab: Lab, hosts: list[LabHos
 def test_hosts_are_added_and_left_out(lab: Lab, hosts: list[LabHost], start: Start) -> None:
     watchers = start(lab, Host("h01"))
     seen(watchers)
-    watchers.watch([Host("h02")])
+    watchers.watch({"h02": Host("h02")})
     seen(watchers, "h02")
     assert "h01" not in watchers.seen
     assert watchers.unheard("h01") == "it is not watched"
@@ -206,8 +206,8 @@ def test_hosts_that_hang_never_block_others(start: Start, tmp_path: Path) -> Non
         hung = [Host(f"hung{number}") for number in range(20)]
         (tmp_path / "none").write_text(f"Host hung*\n  HostName 127.0.0.1\n  Port {silent.getsockname()[1]}\n")
         watchers = start(None, *hung, login_limit=600.0)
-        watchers.watch([*hung, Host("localhost")])
-        seen(watchers, "localhost")
+        watchers.watch({host.name: host for host in hung} | {"srv": Host("localhost")})
+        seen(watchers, "srv")
 
 
 def test_only_so_many_handshakes_are_at_once_but_for_those_that_hang() -> None:
