@@ -112,17 +112,34 @@ class Accounts:
 
 def used(before: Processes, after: Processes) -> Dict[Key, int]:
     """Return the ticks that each process has used between two looks, with its ended children."""
-    # What ended children had used before the first look was counted then, as theirs.
-    counted = Counter()  # type: Counter[int]
-    for key in before.keys() - after.keys():
-        gone = before[key]
-        counted[gone.parent] += gone.own + gone.ended
-    found = {}
+    counted = _counted(before, after)
+    found, ended = {}, {}
     for key, now in after.items():
         old = before.get(key)
-        own = now.own - (old.own if old else 0)
-        ended = now.ended - (old.ended if old else 0) - counted[key[0]]
-        found[key] = max(0, own) + max(0, ended)
+        found[key] = max(0, now.own - (old.own if old else 0))
+        more = now.ended - (old.ended if old else 0)
+        ended[key] = max(0, more - counted[key[0]])
+        counted[key[0]] -= min(more, counted[key[0]])
+    # What no parent has got is of orphans, for which the first process waits.
+    left = sum(counted.values())
+    for key, more in ended.items():
+        found[key] += max(0, more - left) if key[0] == 1 else more
+    return found
+
+
+def _counted(before: Processes, after: Processes) -> "Counter[int]":
+    """Return what ended processes had used at the look before, by the number of who waited for them.
+
+    It was counted then as theirs, and now is a part of what the living process above them has.
+    """
+    parents = {key[0]: one.parent for key, one in before.items() if key not in after}
+    found = Counter()  # type: Counter[int]
+    for key in before.keys() - after.keys():
+        above, seen = before[key].parent, {key[0]}
+        while above in parents and above not in seen:
+            seen.add(above)
+            above = parents[above]
+        found[above] += before[key].own + before[key].ended
     return found
 
 
