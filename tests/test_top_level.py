@@ -38,7 +38,7 @@ ROOMS = {
         "state", "cleaning", "doctor", "table", "hooks", "sweep", "store", "line", "config", "dispatch", "launch",
         "results", "session", "software", GROUND,
     ],
-    "client": [TOP, "loop", "hand", "task", "software", "shared", "host", "machine", "wire", GROUND],
+    "client": [TOP, "watch", "loop", "hand", "task", "software", "shared", "host", "machine", "wire", GROUND],
 }  # fmt: skip
 ENTRANCES = {
     "master": {"", "__main__"},
@@ -58,7 +58,7 @@ DOORS = {
     "sqlalchemy": ("pool.registry.",),
     "aiohttp": ("wire.", "page", "pool.gate."),
     "yaml": ("config.yaml_file",),
-    "ClusterShell": ("sweep.hosts",),
+    "ClusterShell": ("sweep.host_ranges",),
     "click": ("cli",),
     "rich": ("state.terminal", "cli.pager"),
     "jinja2": ("sweep.expression", "sweep.where.compiled", "page", "handin.report"),

@@ -20,14 +20,20 @@ def system_load() -> Optional[float]:
         return None
 
 
-def memory_used() -> Optional[float]:
-    """Return the share of this host's memory that is in use, 0 to 1; None if unknown."""
+def memory() -> Optional[Tuple[int, int]]:
+    """Return (total, free) bytes of this host's memory; None if unknown."""
     text = content("/proc/meminfo")
     # MemAvailable, not MemFree: the kernel gives its cache of files away when a program needs it.
     found = dict(re.findall(r"^(MemTotal|MemAvailable): +([1-9][0-9]*) kB$", text, re.M))
     if len(found) < 2:
         return None
-    return 1.0 - int(found["MemAvailable"]) / int(found["MemTotal"])
+    return int(found["MemTotal"]) * 1024, int(found["MemAvailable"]) * 1024
+
+
+def memory_used() -> Optional[float]:
+    """Return the share of this host's memory that is in use, 0 to 1; None if unknown."""
+    found = memory()
+    return None if found is None else 1.0 - found[1] / found[0]
 
 
 def disk_used(folder: str) -> Optional[float]:

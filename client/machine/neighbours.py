@@ -17,21 +17,32 @@ CLIENT = rb"[^\0]+\0(-[^\0]*\0)*[^\0]*client([\w-]{0,40}\.pyz|/installed\.py)\0(
 
 def neighbours() -> List[Tuple[int, int]]:
     """Return (user number, slots) of the accounts with most slots here, beside our own."""
-    found = {}
+    most = Counter()  # type: Counter[int]
+    for user, slots, _ in clients():
+        if user != os.getuid():
+            most[user] += slots
+    return most.most_common(20)
+
+
+def clients() -> List[Tuple[int, int, int]]:
+    """Return (user number, slots, job of a farm or 0) of all clients here, our own among them."""
+    lines = {}
     for path in glob(b"/proc/[0-9]*"):
         try:
             with open(path + b"/cmdline", "rb", 0) as file:
                 # By the words: guard and hands are forks of one client, with the same ones.
-                found[os.stat(path).st_uid, file.read(4096)] = path
+                lines[os.stat(path).st_uid, file.read(4096)] = path
         except OSError:  # not for us to read, or it has just ended
             pass
-    most = Counter()  # type: Counter[int]
-    for (user, line), path in found.items():
-        if user != os.getuid() and re.match(CLIENT, line) and _is_here(path):
-            given = re.findall(rb"\0--slots[\0=](\d{1,5})\0", line)
+    found = []
+    for (user, line), path in lines.items():
+        if re.match(CLIENT, line) and _is_here(path):
+            slots = re.findall(rb"\0--slots[\0=](\d{1,5})\0", line)
+            job = re.findall(rb"\0--job[\0=](\d{1,15})\0", line)
             # The cores that a client may use are fewer where a batch system or taskset says so.
-            most[user] += int(given[-1]) if given else os.cpu_count() or 1
-    return most.most_common(20)
+            many = int(slots[-1]) if slots else os.cpu_count() or 1
+            found.append((user, many, int(job[-1]) if job else 0))
+    return found
 
 
 def _is_here(path: bytes) -> bool:

@@ -239,7 +239,12 @@ def _has(pid: int, mark: str) -> bool:
 
 
 def _is_ours(pid: int) -> bool:
+    return user_of(pid) == os.geteuid()
+
+
+def user_of(pid: int) -> Optional[int]:
+    """Return the user number of a process; None when it is gone."""
     try:
-        return os.stat("/proc/%d" % pid).st_uid == os.geteuid()
-    except OSError:  # gone
-        return False
+        return os.stat("/proc/%d" % pid).st_uid
+    except OSError:
+        return None

@@ -5,6 +5,7 @@ sources/ the parameter sets, where/ conditions about them.
 
     expression      jinja's part of a pattern and of a condition
     folders         The folder below runs/ that a command means
+    host_ranges     Ranges of hosts: `lab[01-20]` is twenty names
     hosts           Host lines, of a hosts file and of spe.yaml
     identity        The identity of a parameter set: what it computes from
     parameters      The parameter sets of a sweep, as a stream

@@ -3,15 +3,14 @@
     [user@]host[:port] [slots=N] [workdir=…] [python=…] [setup="…"] [trust_workdir=yes]
 
 `#` begins a comment, empty lines are skipped, `lab[01-20]` is twenty hosts. Host names may be those
-of ~/.ssh/config: what they mean there is the business of launch/. Only this module uses
-ClusterShell.
+of ~/.ssh/config: what they mean there is the business of launch/.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -20,12 +19,10 @@ from ..errors import ConfigError
 from ..model import Host
 from ..record import record
 from ..text import nearest
+from .host_ranges import expanded
 
-MOST_HOSTS = 10_000  # in one line
 _OPTIONS = ("slots", "workdir", "python", "setup", "trust_workdir")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
-_PIECE = re.compile(r"([0-9]+)-([0-9]+)(?:/([0-9]+))?")
-_RANGED = re.compile(r"[A-Za-z0-9_.\-]*(\[[0-9,/-]+\][A-Za-z0-9_.\-]*)+\Z")
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@+-]*\$?\Z")
 _SHAPE = (
     'Write [user@]host[:port] [slots=N] [workdir=PATH] [python=PATH] [setup="…"] [trust_workdir=yes], '
@@ -79,14 +76,26 @@ def _said_before(host: Host, first: Host) -> str:
 
 def parse_line(line: str, place: str = "") -> list[Host]:
     """Return the hosts of one line: none, one, or those of a range."""
-    words = _words(line, place)
+    return parse_words(words_of(line, place), place)[0]
+
+
+def parse_words(
+    words: Sequence[str], place: str, more: Collection[str] = ()
+) -> tuple[list[Host], dict[str, str]]:
+    """Return the hosts of the words of one line, and its options that only the caller knows.
+
+    `more`: the names of these.
+    """
     if not words:
-        return []
-    host = _with_options(_target(words[0], place), words[1:], place)
-    names = _expanded(host.name, place)
+        return [], {}
+    host = _target(words[0], place)
+    given = _options_of(host.name, words[1:], place, more)
+    host = _with_options(host, given, place)
+    names = expanded(host.name, place)
     for name in names:
         _check(replace(host, name=name), place)
-    return [replace(host, name=name) for name in names]
+    others = {name: value for name, value in given.items() if name in more}
+    return [replace(host, name=name) for name in names], others
 
 
 def _decoded(line: bytes, place: str) -> str:
@@ -99,7 +108,7 @@ def _decoded(line: bytes, place: str) -> str:
         ) from error
 
 
-def _words(line: str, place: str) -> list[str]:
+def words_of(line: str, place: str) -> list[str]:
     """Return the words of a line.
 
     Raises ConfigError for an open quote and for control characters.
@@ -180,59 +189,20 @@ def _is_number(text: str, most: int) -> bool:
     return text.isascii() and text.isdigit() and 1 <= int(text) <= most
 
 
-def _expanded(name: str, place: str) -> list[str]:
-    """Return the names of a range. Raises ConfigError for what is no range, or too large a one."""
-    if "[" not in name and "]" not in name:
-        return [name]
-    # Stricter than ClusterShell, which takes operators such as `!` and `&` between sets, too.
-    if not _RANGED.match(name):
-        todo = "Write it like lab[01-20] or lab[1-3,7]."
-        raise ConfigError(f"{name!r} is not a host range", where=place, todo=todo)
-    _check_pieces(name, place)
-    names = _names_of_range(name, place)
-    # Counted again: several pieces in brackets multiply.
-    if len(names) > MOST_HOSTS:
-        raise _too_many(name, len(names), place)
-    return names
-
-
-def _check_pieces(name: str, place: str) -> None:
-    """Raise ConfigError for a range with a piece such as `1-99999` that is too large by itself."""
-    # Before ClusterShell makes the names: for h[1-99999999999] that takes hours.
-    for first, last, step in _PIECE.findall(name):
-        # 18 digits bound the time of int(), and are more than anyone has hosts.
-        count = (int(last[:18]) - int(first[:18])) // max(1, int(step[:18] or 1)) + 1
-        if count > MOST_HOSTS:
-            raise _too_many(name, count, place)
-
-
-def _names_of_range(name: str, place: str) -> list[str]:
-    """Return the names that ClusterShell makes of a range. Raises ConfigError."""
-    # Late: only ranges need it.
-    from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
-
-    try:
-        # Without groups: `@compute` would be looked up in files of the site.
-        return list(map(str, NodeSet(name, resolver=RESOLVER_NOGROUP)))
-    except NodeSetException as error:
-        raise ConfigError(
-            f"{name!r} is not a host range: {error}", where=place, todo="Write it like lab[01-20]."
-        ) from error
-
-
-def _too_many(name: str, count: int, place: str) -> ConfigError:
-    todo = f"At most {MOST_HOSTS} hosts stand in a line."
-    return ConfigError(f"{name!r} is {count} hosts", where=place, todo=todo)
-
-
-def _with_options(host: Host, words: list[str], place: str) -> Host:
-    """Return the host with the options of its line. Raises ConfigError."""
+def _options_of(
+    host: str, words: Sequence[str], place: str, more: Collection[str]
+) -> dict[str, str]:
+    """Return the options of a line, name -> value. Raises ConfigError."""
     given: dict[str, str] = {}
     for word in words:
-        name, value = _option(word, host.name, place)
+        name, value = _option(word, host, place, (*_OPTIONS, *more))
         if name in given:
             raise ConfigError(f"{name}= is given twice", where=place, todo="Keep one of them.")
         given[name] = value
+    return given
+
+
+def _with_options(host: Host, given: Mapping[str, str], place: str) -> Host:
     return replace(
         host,
         slots=_slots(given.get("slots"), place),
@@ -243,24 +213,23 @@ def _with_options(host: Host, words: list[str], place: str) -> Host:
     )
 
 
-def _option(word: str, host: str, place: str) -> tuple[str, str]:
+def _option(word: str, host: str, place: str, known: Sequence[str]) -> tuple[str, str]:
     """Return name and value of one option. Raises ConfigError."""
     name, equals, value = word.partition("=")
     if not equals:
         what = f"{word!r} after the host {host!r} is not an option"
         raise ConfigError(what, where=place, todo=_SHAPE)
-    if name not in _OPTIONS:
-        raise _unknown_option(name, place)
-
+    if name not in known:
+        raise _unknown_option(name, place, known)
     if not value:
         raise ConfigError(f"{name}= has no value", where=place, todo=_SHAPE)
     return name, value
 
 
-def _unknown_option(name: str, place: str) -> ConfigError:
+def _unknown_option(name: str, place: str, known: Sequence[str]) -> ConfigError:
     """Return the error for an option that nobody knows, with the one that it may have meant."""
-    near = nearest(name, _OPTIONS)
-    hint = f"There are {', '.join(_OPTIONS)}."
+    near = nearest(name, known)
+    hint = f"There are {', '.join(known)}."
     if near:
         hint = f"Did you mean {near}=?"
     return ConfigError(f"unknown option {name!r}", where=place, todo=hint)

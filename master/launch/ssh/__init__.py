@@ -1,6 +1,6 @@
 """A client brought to a host by SSH. Only this room knows paramiko and scp.
 
-config/ knows what the user's ssh configuration says.
+config/ knows what the user's ssh configuration says; programs/ talks with what runs on a host.
 
     certificates  Certificates of the user's keys
     connect       Connect and log in to a host, with tries for an sshd that is too busy

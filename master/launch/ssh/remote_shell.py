@@ -87,6 +87,24 @@ def run_and_hold(
                 shell.channel.close()
 
 
+def open_session(
+    transport: paramiko.Transport, script: str, where: str, limit: float, stdin: bytes
+) -> StartedShell:
+    """Return a session in which a script begins whose input stays open behind `stdin`.
+
+    Raises LaunchError when the host is silent for `limit` seconds, or lost.
+    """
+    with _limited(transport, where, limit):
+        shell = start_shell(transport, where, limit)
+        try:
+            shell.channel.settimeout(limit)
+            shell.channel.sendall(f"{FRAME}{script}{END}\n".encode() + stdin)
+            return shell
+        except BaseException:
+            shell.channel.close()
+            raise
+
+
 @contextlib.contextmanager
 def _limited(transport: paramiko.Transport, where: str, limit: float) -> Iterator[float]:
     """Yield the monotonic time of the limit; turn errors of the library inside into LaunchErrors."""

@@ -1,0 +1,1 @@
+"""The watchers of a farm: on real hosts, and what they tell."""
