@@ -6,6 +6,7 @@ const at = (path, query = {}) => `/${path}?${new URLSearchParams({ ...query, tok
 const all = (selector, inside = document) => inside.querySelectorAll(selector);
 const one = (selector, inside = document) => inside.querySelector(selector);
 let copy = null;
+let answers = false; // whether the master is heard
 
 // -- the copy
 
@@ -44,6 +45,8 @@ function listen() {
 }
 
 function gone(sentence) {
+  answers = !sentence;
+  for (const button of all("[data-act], [data-add] button, [data-follow]")) if (copy) enable(button);
   const line = one("#lost");
   line.hidden = !sentence;
   if (line.textContent !== sentence) line.textContent = sentence;
@@ -109,7 +112,7 @@ function show(patch) {
   if (one("[data-see-failures]") && (!patch || patch.failures)) showFailures(one("[data-see-failures]"));
   if (one("[data-see-hosts]")) showHosts(one("[data-see-hosts]"), patch);
   if (!patch || patch.sweep || patch.tickets) refreshSoon(patch);
-  for (const button of all("[data-act]")) enable(button);
+  for (const button of all("[data-act], [data-add] button, [data-follow]")) enable(button);
 }
 
 function showBar(bar, sweep) {
