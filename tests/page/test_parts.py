@@ -6,6 +6,7 @@ import asyncio
 import re
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -207,8 +208,37 @@ def test_the_timeline_has_its_hosts_in_the_order_of_the_table_and_is_cut_where_n
     assert abs(by_host["h9"].width - 2 * by_host["h3"].width) < 0.01, "all pieces have one scale"
     assert max(bar.x + bar.width for bar in drawn.bars) <= drawing.WIDTH + 1e-6
     assert (drawn.first, drawn.last) == (100.0, 90_100.0)
-    assert drawn.moments[0] == (0.0, 100.0) and drawn.moments[-1] == (drawing.WIDTH, 90_100.0)
+    assert [moment for _, moment in drawn.moments] == [120, 180, 90_060]
 
+
+@pytest.mark.parametrize(
+    ("seconds", "room", "step"),
+    [(0.4, 0, None), (9, 0, 1), (70, 0, 10), (70, 330, 30), (900, 0, 120), (7200, 0, 600), (86_000, 0, 21_600)],
+)
+def test_marks_of_time_are_round_and_do_not_touch_whatever_the_width(seconds: float, room: int, step: int) -> None:
+    now = 1_750_000_019.2
+    drawn = drawing.timeline([Lived("h", now, seconds)], {"h": 1}, now + seconds, room=room)
+    moments = [moment for _, moment in drawn.moments]
+    zone = time.localtime(now).tm_gmtoff
+    if step is None:
+        assert moments == [now], "a short one has its beginning"
+    else:
+        assert {(moment + zone) % step for moment in moments} == {0} and len(moments) > 1
+        assert {b - a for a, b in pairwise(moments)} <= {float(step)}
+    assert all(b - a >= drawing.NEAREST for (a, _), (b, _) in pairwise(drawn.moments))
+    assert all(0 <= at <= drawn.width for at, _ in drawn.moments)
+    if room:
+        assert drawn.beside + drawn.width + drawing.RIGHT == room
+
+
+def test_gaps_that_are_cut_leave_half_of_the_drawing_to_what_ran() -> None:
+    attempts = [Lived("h", 1000.0 * n, 10.0) for n in range(100)]
+    drawn = drawing.timeline(attempts, {"h": 1}, 1e6)
+    assert len(drawn.cuts) == 99 and {idle for _, idle in drawn.cuts} == {990.0}
+    assert sum(bar.width for bar in drawn.bars) >= drawing.WIDTH / 2
+    assert all(0 < at < drawing.WIDTH for at, _ in drawn.cuts)
+    short = drawing.timeline([Lived("h", 0.0, 1.0), Lived("h", 4.0, 1.0)], {"h": 1}, 5.0)
+    assert short.cuts == [], "a gap below five seconds is shown"
 
 def test_the_timeline_of_a_window_has_what_ran_in_it() -> None:
     attempts = [Lived("h", 10.0 * n, 9.0) for n in range(100)]
