@@ -1,6 +1,7 @@
 """The table of results for other programs: columns with types, in the forms that they read.
 
     arrow      The table as one of pyarrow, from results.csv where that is up to date
+    asked_for  The sets that meet a condition of the page, with the grammar of `--where`
     columns    The columns, and the types of their cells
     current_file  results.csv, where it is what the database would make
     extras     Libraries that a plain installation does not have

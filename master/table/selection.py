@@ -164,16 +164,22 @@ class Selection:
         """Tell whether a row meets the condition. Raises UsageError where that can't be told."""
         if self._where is None:
             return True
-        texts = {name: cells[name] for name in self._where.names}
         try:
-            see = self._where.value
-            return self._where.is_true({name: _value(text, see) for name, text in texts.items()})
+            return meets(self._where, {name: cells[name] for name in self._where.names})
         except ConfigError as error:
-            # Nothing can be computed with an empty cell, so a condition about it is not met.
-            if "" in texts.values():
-                return False
             where = f"{self._named('where')}, set {number}"
             raise UsageError(error.what, where=where, todo=error.todo) from error
+
+
+def meets(condition: Condition, texts: Mapping[str, str]) -> bool:
+    """Tell whether the cells that a condition names meet it. Raises ConfigError where that can't be told."""
+    try:
+        return condition.is_true({name: _value(text, condition.value) for name, text in texts.items()})
+    except ConfigError:
+        # Nothing can be computed with an empty cell, so a condition about it is not met.
+        if "" in texts.values():
+            return False
+        raise
 
 
 def _at(places: Iterable[int], rows: Iterator[list[str]]) -> Iterator[list[str]]:

@@ -7,8 +7,8 @@ import re
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from spe.store.conditions import ColumnCondition, parse
 from spe.store.listing import Listing, TaskFilter
 from spe.store.reader import Reader
 from spe.store.store import NewSet, Store
+from spe.table import asked_for
+from spe.table.selection import Selection, Wanted
 from spe.text import seconds, volume
 
 NAMES = ["number", "seconds", "a b", "x", "energy"]
@@ -54,6 +56,59 @@ def test_what_is_no_condition_is_answered_with_a_sentence(text: str, sentence: s
     with pytest.raises(UsageError) as refused:
         parse(text, NAMES)
     assert sentence in " ".join(str(refused.value).split())
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("x = 5 or x = 6", lambda n: n % 50 in (5, 6)),
+        ("x == 5 OR energy > 290", lambda n: n % 50 == 5 or (n + 1) * 1.5 > 290),
+        ("x in [5, 6] and not energy > 100", lambda n: n % 50 in (5, 6) and not (n + 1) * 1.5 > 100),
+        ("(x = 5 or x = 6) and host = 'h0'", lambda n: n % 50 in (5, 6) and (n + 1) % 2 == 0),
+        ("energy > x + 250", lambda n: (n + 1) * 1.5 > n % 50 + 250),
+        ("energy / 3 < x", lambda n: (n + 1) * 0.5 < n % 50),
+        ("host = 'h1' and x < 5", lambda n: (n + 1) % 2 == 1 and n % 50 < 5),
+        ("seconds > 19.5 or number == 3", lambda n: (n + 1) * 7 % 200 / 10 > 19.5 or n == 2),
+    ],
+)
+def test_the_page_chooses_what_where_on_the_command_line_chooses(
+    tables: Listing, folder: Path, text: str, meant: Callable[[int], bool]
+) -> None:
+    wish = Wish.of_results({"where": text})
+    met = [row.number for row in tables.find(replace(wish.filter(tables), limit=1000)).rows]
+    assert met == [n + 1 for n in range(200) if (n + 1) % 10 and meant(n)] and met
+    python = re.sub("(?<![=<>!])=(?!=)", "==", text).replace("OR", "or")
+    assert list(Selection(tables.reader, Wanted(python)).numbers()) == met
+    of_tasks = Wish({"where": "x = 5 or number = 300"})
+    every = [row.number for row in tables.find(of_tasks.filter(tables)).rows]
+    assert every == [6, 56, 106, 156, 206, 256, 300], "what has no row yet is in the table of tasks"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("y = 5 or x = 1", "there is no column y There are: number"),
+        ("x = 5 or", "Only where: 'x == 5 or' is not an expression"),
+        ("'a' * 10 ** 10 == 'b' or x = 1", "Only where: the page takes comparisons"),
+        ("x = 5 or x | length > 3", "Only where: the page takes comparisons"),
+        ("x = 5 or ''.__class__ == 1", "Only where: the page takes comparisons"),
+        ("x ~ 5 or x = 1", "Only where: `~` goes with conditions that are joined by `and` alone"),
+        ("x = 5 or energy > 'a'", "Only where, set"),
+        ("(" * 5000 + "x = 1", "Only where"),
+        ("not " * 900 + "x = 1", "Only where: "),
+        ("x = 1 or (" * 150 + "x = 1" + ")" * 150, "Only where: "),
+    ],
+)
+def test_what_the_page_does_not_take_is_answered_with_a_sentence(tables: Listing, text: str, sentence: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        Wish({"where": text}).filter(tables)
+    assert sentence in " ".join(str(refused.value).split())
+
+
+def test_a_condition_that_takes_too_long_is_given_up(tables: Listing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked_for, "PATIENCE", -1.0)
+    with pytest.raises(UsageError, match="this was not found within"):
+        Wish({"where": "x = 5 or x = 6"}).filter(tables)
 
 
 def test_each_state_of_a_host_that_is_documented_has_a_sign_on_the_page() -> None:

@@ -58,7 +58,7 @@ function roomIn(part) {
 
 // What does not fit is faded at its end, until it is scrolled there.
 function fade() {
-  for (const box of all(".scroll")) box.classList.toggle("more", box.scrollWidth - box.clientWidth - box.scrollLeft > 2);
+  for (const box of document.querySelectorAll(".scroll")) box.classList.toggle("more", box.scrollWidth - box.clientWidth - box.scrollLeft > 2);
 }
 
 let resized = 0;
