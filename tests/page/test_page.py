@@ -44,6 +44,25 @@ def test_the_page_shows_the_sweep_and_changes_while_it_runs(held: Held, browser:
     page.close()
 
 
+def test_while_it_is_paused_no_end_is_expected_and_before_the_first_set_ended_that_is_said(
+    held: Held, browser: Any
+) -> None:
+    from playwright.sync_api import expect
+
+    page = browser.new_page()
+    page.goto(held.acting_page)
+    expect(page.locator("main [data-part]").first).to_contain_text("No set has ended since this master began, ")
+    assert page.locator(".history").count() == 0
+    expect(page.locator("[data-see=left]")).to_have_text("not known yet")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("[data-see=left]")).to_have_text("not while it is paused")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("[data-see=left]")).to_have_text("not known yet")
+    held.let(1)
+    expect(page.locator(".history rect").first).to_be_attached()
+    page.close()
+
+
 def test_what_a_running_set_prints_is_followed_live(held: Held, browser: Any, axe: str) -> None:
     from playwright.sync_api import expect
 

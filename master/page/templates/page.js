@@ -58,12 +58,6 @@ const number = (n) => n.toLocaleString("en");
 const clock = (t) => new Date(t * 1000).toLocaleTimeString("en-GB");
 const share = (x) => `${Math.round(100 * x)} %`;
 
-function span(s) {
-  if (s < 120) return `${Math.round(s)} s`;
-  if (s < 7200) return `${Math.round(s / 60)} min`;
-  return s < 172800 ? `${(s / 3600).toFixed(1)} h` : `${(s / 86400).toFixed(1)} days`;
-}
-
 function rate(r) {
   if (r === 0) return "nothing yet";
   if (r >= 1) return `${number(Number(r.toPrecision(3)))} sets a second`;
@@ -78,7 +72,7 @@ const words = {
     s.waits_for || (s.waiting ? "a free slot" : ""),
     s.back_offs ? `${s.back_offs.sets} for the next attempt (the first at ${clock(s.back_offs.first)})` : "",
   ].filter(Boolean).join("; ") || "–",
-  left: (s) => (s.paused ? "not while it is paused" : s.left ? `in ${span(s.left[0])} to ${span(s.left[1])}` : s.waiting + s.running ? "not known yet" : "–"),
+  left: (s) => (s.paused ? "not while it is paused" : s.left ? `in ${s.left_text}` : s.waiting + s.running ? "not known yet" : "–"),
   rate: (s) => rate(s.rate),
   efficiency: (s) => (s.efficiency === undefined ? "–" : share(s.efficiency)),
   began: (s) => clock(s.began),
