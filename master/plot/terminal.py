@@ -56,11 +56,13 @@ class _Drawing:
         """Return the lines."""
         height -= 1  # the name of the axis upwards stands above it
         self._frame(width, height)
-        self._room = _inside(self._plotext.uncolorize(str(self._canvas.build())))
+        empty = self._plotext.uncolorize(str(self._canvas.build()))
+        self._room = _inside(empty)
         if self._figure.asked.form is Form.HISTOGRAM:
             bars = self._bar_count()
             spare = self._room[0] % bars if bars <= self._room[0] else 0
-            self._frame(width - spare, height)
+            # Not `width`: plotext makes nothing wider than the terminal.
+            self._frame(max(map(len, empty.splitlines())) - spare, height)
             self._room = (self._room[0] - spare, self._room[1])
         # All errors first: what is drawn later covers them, so that no mean is hidden.
         for place, series in enumerate(self._figure.series):

@@ -221,12 +221,12 @@ def kept_csv(page: Any, plot: Any) -> Path:
 
 def fits(page: Any, least: float = 11) -> None:
     """Each drawing has the width that is there, and so letters of the size of the page; no label lies on another."""
-    wide = "(one) => [one.viewBox.baseVal.width, one.clientWidth]"
+    drawings = "[...document.querySelectorAll('.plot svg, .timeline')]"
     page.wait_for_function(
-        f"() => [...document.querySelectorAll('.plot svg, .timeline')].map({wide}).every(([a, b]) => Math.abs(a - b) < 2)"
+        f"() => {drawings}.every((one) => Math.abs(one.viewBox.baseVal.width - one.clientWidth) < 2)"
     )
     rows = page.evaluate(
-        "() => [...document.querySelectorAll('.plot svg, .timeline')].map((svg) => [...svg.querySelectorAll('text')]"
+        f"() => {drawings}.map((svg) => [...svg.querySelectorAll('text')]"
         ".map((text) => text.getBoundingClientRect()).filter((box) => box.width > box.height || box.height < 25)"
         ".map((box) => [box.top, box.left, box.right, box.height]))"
     )
