@@ -47,6 +47,9 @@ class Scale:
             self._low, self._high = (math.log10(one) if axis.is_log else one for one in (axis.low, axis.high))
             slack = 1e-9 * (self._high - self._low)
             self._labels = [one for one in self._labels if self._low - slack <= one[0] <= self._high + slack]
+            if len(self._labels) < 2:  # between 3 and 4 a logarithmic axis has no round number
+                ends = ((self._low, axis.low), (self._high, axis.high))
+                self._labels = [(place, number_text(value)) for place, value in ends]
 
     def place(self, value: float) -> float:
         """Return the place of a value: 0 at the low end, 1 at the high one. Raises ValueError.

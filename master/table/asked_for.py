@@ -40,7 +40,9 @@ def _has_more(text: str, listing: Listing) -> bool:
     """Tell whether a text is more than comparisons of columns with values, joined by `and`."""
     plain = _QUOTED.sub("''", text)
     words = re.findall(r"\w+", plain)
-    if any(word.lower() in ("or", "not", "in") for word in words) or re.search(r"[()\[\]]|[-+/*%|]\s", plain):
+    if any(word.lower() in ("or", "not", "in") for word in words) or re.search(
+        r"[()\[\]]|[-+/*%|]\s", plain
+    ):
         return True
     if "'" in text:
         return True
@@ -54,7 +56,9 @@ def _as_where(text: str, listing: Listing) -> str:
     plain = "".join(parts[::2])
     if "~" in plain:
         what = "`~` goes with conditions that are joined by `and` alone"
-        raise UsageError(what, where=WHERE, todo="Write 'part' in NAME, as in: 'coarse' in mesh or x > 1.")
+        raise UsageError(
+            what, where=WHERE, todo="Write 'part' in NAME, as in: 'coarse' in mesh or x > 1."
+        )
     names = listing.names()
     for one in parts[1::2]:
         if one.startswith('"') and one[1:-1] in names and not one[1:-1].isidentifier():
@@ -79,8 +83,14 @@ def _numbers(listing: Listing, text: str, with_row: bool) -> list[int]:
         condition = Condition(text)
     except ConfigError as error:
         raise UsageError(error.what[:LONGEST], where=WHERE, todo=error.todo) from error
-    except (SyntaxError, MemoryError, RecursionError) as error:  # Python's compiler has limits of its own
-        raise UsageError("the condition is nested too deep", where=WHERE, todo="Write a shorter one.") from error
+    except (
+        SyntaxError,
+        MemoryError,
+        RecursionError,
+    ) as error:  # Python's compiler has limits of its own
+        raise UsageError(
+            "the condition is nested too deep", where=WHERE, todo="Write a shorter one."
+        ) from error
     names = sorted(condition.names)
     known = listing.names()
     for name in names:
@@ -90,7 +100,9 @@ def _numbers(listing: Listing, text: str, with_row: bool) -> list[int]:
     end = time.monotonic() + PATIENCE
     for number, *cells in listing.texts(names, with_row):
         if time.monotonic() > end:
-            raise UsageError(f"this was not found within {PATIENCE:g} s", todo="Ask for less, joined by `and`.")
+            raise UsageError(
+                f"this was not found within {PATIENCE:g} s", todo="Ask for less, joined by `and`."
+            )
         try:
             if meets(condition, dict(zip(names, cells, strict=True))):
                 found.append(number)

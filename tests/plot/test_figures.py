@@ -211,6 +211,13 @@ def test_texts_that_begin_alike_are_told_by_their_ends() -> None:
     assert [one.label for one in marks] == ["…nputs/mesh-a.dat", "…nputs/mesh-b.dat"]
 
 
+def test_an_axis_that_ends_at_its_values_has_marks_also_without_a_round_number() -> None:
+    assert [one.label for one in Scale(Axis("a", 3.1, 4.0, True), is_exact=True).marks()] == ["3.1", "4"]
+    within = Scale(Axis("a", 1.5, 8.5), is_exact=True)
+    assert [one.label for one in within.marks()] == ["2", "4", "6", "8"]
+    assert (within.place(1.5), within.place(8.5)) == (0, 1)
+
+
 def test_no_dot_lies_on_the_frame() -> None:
     for form in ("dots", "lines"):
         drawn = made(form, [0, 10], [0, 10])
