@@ -24,7 +24,7 @@ Chosen = tuple[list[ColumnCondition], Sequence[int] | None]
 
 
 def chosen(listing: Listing, text: str, with_row: bool) -> Chosen:
-    """Return the conditions of a text, and the numbers of the sets that meet it where it is no list of these.
+    """Return the conditions of a text; where it is more than a list of these, the sets that meet it.
 
     `with_row`: only sets that have a row in the table of results. Raises UsageError.
     """
@@ -51,7 +51,7 @@ def _has_more(text: str, listing: Listing) -> bool:
 
 
 def _as_where(text: str, listing: Listing) -> str:
-    """Return the text in the grammar of `--where`: the page also takes `=`, and words in capitals."""
+    """Return the text in the grammar of `--where`: the page also takes `=`, and `OR` for `or`."""
     parts = _QUOTED.split(text)
     plain = "".join(parts[::2])
     if "~" in plain:

@@ -395,5 +395,9 @@ def take_pictures(sweep: LargeSweep, browser: Any, folder: Path) -> None:
         page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
         page.goto(sweep.url(path, **({"x": "x"} if path == "results" else {})))
         expect(page.locator(".state")).to_have_text("▶ running")
+        page.wait_for_function(  # drawn once more, at the width of the window
+            "() => [...document.querySelectorAll('.plot svg, .timeline')]"
+            ".every((one) => Math.abs(one.viewBox.baseVal.width - one.clientWidth) < 2)"
+        )
         page.screenshot(path=folder / f"page-{name}.png")
         page.close()
