@@ -373,7 +373,8 @@ def test_stop_ends_the_sweep_and_the_page_says_so(sweep: LargeSweep, page: Any, 
     page.goto(sweep.url(acting=True))
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator("#said")).to_contain_text("nothing new is begun")
-    expect(page.locator(".state")).to_contain_text("draining")
+    if not PICTURES:  # after them the gate is open, and what runs ends before anybody has looked
+        expect(page.locator(".state")).to_contain_text("draining")
     sweep.open_gate(SETS)
     expect(page.locator("#lost")).to_contain_text("The run has ended", timeout=SOON)
     sweep.process.wait(60)
