@@ -3,6 +3,7 @@ and near spellings."""
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -57,6 +58,20 @@ def span(seconds: float) -> str:
         if seconds < until:
             return f"{round(seconds / size)} {unit}"
     return f"{round(seconds / 86400)} days"
+
+
+def span_between(least: float, most: float) -> str:
+    """Return a range of estimated seconds in one unit: `81 to 108 s`, `4 to 6 min`, `3 h`.
+
+    It is the largest unit in which the range is still two units wide, so that rounding does not
+    change its width much; of lengths far above a unit, that unit is too fine for a guess.
+    """
+    units = (("days", 86_400.0, math.inf), ("h", 3600.0, 172_800.0), ("min", 60.0, 36_000.0), ("s", 1.0, 600.0))
+    fitting = [one for one in units if most <= one[2]]
+    wide = (one for one in fitting if most - least >= 2 * one[1] and most >= one[1])
+    unit, size, _ = next(wide, fitting[-1])
+    low, high = round(least / size), round(most / size)
+    return f"{high} {unit}" if low == high else f"{low} to {high} {unit}"
 
 
 def seconds(value: float | None) -> str:

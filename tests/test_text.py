@@ -21,6 +21,7 @@ from spe.text import (
     sets,
     shown,
     span,
+    span_between,
     time_of_day,
     volume,
 )
@@ -34,6 +35,28 @@ def test_a_count_stands_with_the_words_that_fit_it() -> None:
 def test_numbers_are_named_up_to_the_tenth() -> None:
     assert [named(numbers) for numbers in ([], [3], [3, 5], [3, 5, 8])] == ["", "3", "3 and 5", "3, 5 and 8"]
     assert named(range(1, 13)) == "1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "text"),
+    [
+        (81, 108, "81 to 108 s"), (83, 120, "83 to 120 s"), (0, 0.3, "0 s"), (240, 420, "4 to 7 min"),
+        (100, 400, "2 to 7 min"), (599, 601, "10 min"), (3600, 3700, "60 to 62 min"), (3600, 20_000, "1 to 6 h"),
+        (100_000, 101_000, "28 h"), (200_000, 400_000, "2 to 5 days"), (500_000, 510_000, "6 days"),
+    ],
+)  # fmt: skip
+def test_a_range_has_one_unit_in_which_it_is_still_a_range(least: float, most: float, text: str) -> None:
+    assert span_between(least, most) == text
+
+
+@given(st.floats(0, 1e7), st.floats(0, 1e7))
+def test_rounding_hides_less_than_a_unit_of_a_range_however_wide_it_is(one: float, other: float) -> None:
+    least, most = sorted((one, other))
+    words = span_between(least, most).split()
+    size = {"s": 1, "min": 60, "h": 3600, "days": 86400}[words[-1]]
+    low, high = (float(word) * size for word in (words[0], words[-2]))
+    assert abs(low - least) <= size / 2 and abs(high - most) <= size / 2
+    assert words[0] != words[-2] or most - least < 2 * size
 
 
 def test_sizes_have_a_unit_in_which_they_are_short() -> None:

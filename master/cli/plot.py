@@ -154,11 +154,14 @@ def _data(figure: Figure, kind: str) -> bytes:
 def _show(figure: Figure) -> None:
     import os
 
-    from ..plot.terminal import text
+    from ..plot.terminal import picture
     from .output import is_live
 
     size = shutil.get_terminal_size()
     with_colours = is_live(sys.stdout) and not os.environ.get("NO_COLOR")
     # One column less: what fills the last one is wrapped by some terminals.
-    click.echo(text(figure, size.columns - 1, min(HEIGHT, size.lines - 3), with_colours))
+    drawn, hidden = picture(figure, size.columns - 1, min(HEIGHT, size.lines - 3), with_colours)
+    click.echo(drawn)
     click.echo(figure.caption("bars are"))
+    if hidden:
+        click.echo(hidden)

@@ -84,7 +84,11 @@ class Page:
         return app
 
     async def start(self, listen: Listen | None, session: Session) -> None:
-        """Listen on 127.0.0.1, or where `listen_page` says; on the network only with HTTPS."""
+        """Listen on 127.0.0.1, or where `listen_page` says; on the network only with HTTPS.
+
+        After a crash, the port of before is taken again if it is free: a page that is open in a
+        browser asks nowhere else.
+        """
         address = LOOPBACK
         port = 0
         if listen:
@@ -95,7 +99,15 @@ class Page:
         if address != LOOPBACK:
             tls = session.tls()[0]
             scheme = "https"
-        await self._server.start(address, port, tls)
+        earlier = session.secrets.page_port
+        try:
+            await self._server.start(address, port or earlier, tls)
+        except OSError:
+            if port or not earlier:
+                raise
+            # Another program has taken it meanwhile.
+            await self._server.start(address, 0, tls)
+        session.page_served_on(self._server.port)
         self.url = f"{scheme}://{address}:{self._server.port}/?token={self.secrets.read}"
 
     async def stop(self) -> None:

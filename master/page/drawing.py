@@ -5,17 +5,27 @@ The templates make SVG of them; nothing here knows colours. No I/O.
 
 from __future__ import annotations
 
+import itertools
+import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ..record import record
 
-WIDTH = 1000.0  # width of every drawing, in its own units
+WIDTH = 1000.0  # width of a drawing that has no other, in its own units
 ROW = 14.0  # height of a slot in the timeline
 IDLE = 0.1  # share of the working time from which on a gap is cut
 LEAST_IDLE = 5.0  # seconds of a gap that is cut
 CUT = 24.0  # width of a gap that is cut
-NEAREST = 170.0  # between two marks of time, which may have a date
+NEAREST, NEAREST_DATES = 76.0, 150.0  # between two marks of time; of those with a date
+LABELS = (130.0, 80.0)  # beside the bars: names of hosts; in a drawing that is narrow
+NARROW = 600.0
+RIGHT = 20.0  # right of the bars
+LEAST_WIDTH, MOST_WIDTH = 240.0, 4000.0
+#: Seconds between two marks.
+STEPS = (1, 2, 5, 10, 15, 30, *(60 * n for n in (1, 2, 5, 10, 15, 30)), *(3600 * n for n in (1, 2, 3, 6, 12)))
+DAY = 86_400
 
 
 class Lived(Protocol):
@@ -54,14 +64,6 @@ class Lane:
 
 
 @record
-class Tick:
-    """A mark on an axis."""
-
-    at: float
-    label: str
-
-
-@record
 class Timeline:
     """The timeline: a row a slot, with bars of attempts.
 
@@ -76,6 +78,8 @@ class Timeline:
     last: float
     moments: list[tuple[float, float]]
     cuts: list[tuple[float, float]]
+    width: float  # of the bars
+    beside: float  # left of the bars: room for the hosts' names
 
 
 @record
@@ -110,8 +114,11 @@ def timeline(
     now: float,
     order: Sequence[str] = (),
     window: Window | None = None,
+    room: float = 0.0,
 ) -> Timeline:
-    """Return one row a slot and one bar a task, the hosts in this order, others behind them.
+    """`room`: width of the whole in pixels of the page, 0 where it is not known.
+
+    Return one row a slot and one bar a task, the hosts in this order, others behind them.
 
     A prefetched task begins when a slot of its host is free, and the store knows only when it was
     handed out. So each attempt is drawn in the slot that was free first, from that moment on.
@@ -131,16 +138,19 @@ def timeline(
         rows[slot].append((began, ends[slot], one))
     known = {host: place for place, host in enumerate(order)}
     hosts = sorted(placed, key=lambda host: known.get(host, len(known)))
-    return _laid({host: placed[host] for host in hosts}, window, now)
+    beside = LABELS[0 < room < NARROW]
+    width = min(max(room, LEAST_WIDTH), MOST_WIDTH) - beside - RIGHT if room else WIDTH
+    return _laid({host: placed[host] for host in hosts}, window, now, (width, beside))
 
 
-def _laid(placed: Placed, window: Window | None, now: float) -> Timeline:
-    """Return the timeline with its rows laid out, those of one host together."""
+def _laid(placed: Placed, window: Window | None, now: float, sizes: tuple[float, float]) -> Timeline:
+    """Return the timeline with its rows laid out, those of one host together. `sizes`: bars, labels."""
+    whole, beside = sizes
     spans = [
         (max(began, window.begin), min(end, window.end)) if window else (began, end)
         for rows in placed.values() for row in rows for began, end, _ in row
     ]  # fmt: skip
-    clock = _Clock([span for span in spans if span[0] <= span[1]] or [(now, now)])
+    clock = _Clock([span for span in spans if span[0] <= span[1]] or [(now, now)], whole)
     lanes: list[Lane] = []
     bars: list[Bar] = []
     y = 0.0
@@ -152,16 +162,16 @@ def _laid(placed: Placed, window: Window | None, now: float) -> Timeline:
                     continue
                 left, right = clock.place(began), clock.place(end)
                 width = max(1.0, right - left)  # a short task is still seen
-                bars.append(Bar(min(left, WIDTH - width), y, width, ROW - 3, one))
+                bars.append(Bar(min(left, whole - width), y, width, ROW - 3, one))
             y += ROW
         y += ROW / 2
-    return Timeline(lanes, bars, y, clock.first, clock.last, clock.marks(), clock.cuts)
+    return Timeline(lanes, bars, y, clock.first, clock.last, clock.marks(now), clock.cuts, whole, beside)
 
 
 class _Clock:
     """The axis of the timeline: moments in drawing units, without long gaps in which nothing ran."""
 
-    def __init__(self, spans: Sequence[tuple[float, float]]) -> None:
+    def __init__(self, spans: Sequence[tuple[float, float]], width: float) -> None:
         busy: list[list[float]] = []
         for began, end in sorted(spans):
             if busy and began <= busy[-1][1]:
@@ -178,8 +188,8 @@ class _Clock:
         self.first, self.last = pieces[0][0], pieces[-1][1]
         shown = max(sum(end - began for began, end in pieces), 1e-6)
         # At most half of the drawing is for gaps, also where there are a hundred of them.
-        cut = min(CUT, WIDTH / 2 / len(pieces))
-        self._unit = (WIDTH - cut * (len(pieces) - 1)) / shown
+        cut = min(CUT, width / 2 / len(pieces))
+        self._unit = (width - cut * (len(pieces) - 1)) / shown
         self._pieces: list[tuple[float, float, float]] = []  # began, end, place
         self.cuts: list[tuple[float, float]] = []
         x = 0.0
@@ -199,18 +209,37 @@ class _Clock:
             at = x + (min(moment, end) - began) * self._unit
         return at
 
-    def marks(self) -> list[tuple[float, float]]:
-        """Return (place, moment) of a few marks: the ends, and those between that touch none."""
-        found = [(0.0, self.first)]
-        for moment in (*(one[0] for one in self._pieces), *self._quarters(), self.last):
+    def marks(self, now: float) -> list[tuple[float, float]]:
+        """Return (place, moment) of round moments, such as each 15 s.
+
+        In a part that has none, its beginning has a mark where no other one is near.
+        """
+        is_today = time.localtime(self.first)[:3] == time.localtime(self.last)[:3] == time.localtime(now)[:3]
+        nearest = NEAREST if is_today else NEAREST_DATES
+        found: list[tuple[float, float]] = []
+        for moment in self._round_moments(nearest):
             at = self.place(moment)
-            if all(abs(at - other) >= NEAREST for other, _ in found):
+            if all(abs(at - other) >= nearest for other, _ in found):
                 found.append((at, moment))
         return sorted(found)
 
-    def _quarters(self) -> list[float]:
-        longest = max(self._pieces, key=lambda one: one[1] - one[0])
-        return [longest[0] + (longest[1] - longest[0]) * n / 4 for n in (1, 2, 3)]
+    def _round_moments(self, nearest: float) -> list[float]:
+        """Return the moments of the shown parts that are round on a clock here, as close as there is room;
+        behind them, the beginnings of parts that have none.
+        """
+        least = nearest / self._unit
+        days = (DAY * n for n in itertools.count(1))
+        step = next(one for one in itertools.chain(STEPS, days) if one >= least)
+        found: list[float] = []
+        others: list[float] = []
+        for began, end, _ in self._pieces:
+            zone = time.localtime(began).tm_gmtoff
+            first = math.ceil((began + zone) / step) * step - zone
+            if first <= end:
+                found += [first + n * step for n in range(int((end - first) // step) + 1)]
+            else:
+                others.append(began)
+        return found + others
 
 
 def history(bars: Sequence[int], height: float = 80.0) -> list[Bar]:

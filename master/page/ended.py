@@ -22,6 +22,7 @@ from .life import REASONS, Ask, Throughput, Waiting
 
 BARS = 120  # stretches of time of the throughput
 NOTES = 1000  # events on the page
+SILENCE = 60.0  # seconds that a client which is lost was silent before the last word of others, at least
 AGAIN = 2.0  # seconds between two looks whether the database has changed
 Command = Callable[[TaskDetail], str]
 
@@ -156,9 +157,13 @@ def _document(
     if numbers.efficiency is not None:
         sweep["efficiency"] = round(numbers.efficiency, 2)
     hosts: dict[str, Any] = {}
+    last = max((one.heard or 0.0 for one in numbers.hosts), default=0.0)
     for one in numbers.hosts:
+        # A client that was lost fell silent while others went on, and took attempts with it.
+        was_lost = one.lost > 0 and (one.heard or 0.0) < last - SILENCE
+        has_ended = state == "over" and one.host not in aside and not was_lost
         hosts[one.host] = {
-            "state": "gone",
+            "state": "ended" if has_ended else "gone",
             "slots": slots.get(one.host, 0),
             "running": 0,
             "done": one.tasks,

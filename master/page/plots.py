@@ -5,6 +5,7 @@ columns, which plotly draws.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from ..plot.csv_lines import csv_lines
 from ..plot.svg import svg
 from ..store.listing import Listing
 from ..store.reader import Reader
+from .beside import one_of_pair
 from .downloads import saved_as
 from .table_query import Wish
 from .views import View, Views
@@ -88,9 +90,11 @@ class Plots:
     async def _saved(self, request: web.Request, kind: str) -> web.StreamResponse:
         """Send what is asked for. Raises UsageError where it cannot be drawn."""
         wish = Wish.of_results(request.query)
+        is_other = request.query.get("of") == "beside"
 
         def work(reader: Reader) -> Any:
             figure = wish.figure(Listing(reader))
+            figure = one_of_pair(reader.folder, wish, figure, self._views.named, is_other)
             if figure is None:
                 return None
             made = svg(figure, saved=True).encode() if kind == "svg" else b"".join(csv_lines(figure))
@@ -101,4 +105,6 @@ class Plots:
             return await self._views.page(request, "missing", status=404, sentence="no set has a row yet")
         made, title = found
         types = {"svg": "image/svg+xml", "csv": "text/csv; charset=utf-8"}
-        return web.Response(body=made, headers=saved_as(f"{self._views.life.name} {title}.{kind}", types[kind]))
+        # A run of another folder is named by its path.
+        name = Path(wish.beside).name if is_other else self._views.life.name
+        return web.Response(body=made, headers=saved_as(f"{name} {title}.{kind}", types[kind]))

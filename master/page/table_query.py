@@ -10,8 +10,9 @@ from ..model import TaskState
 from ..plot.asked import Asked, Form
 from ..plot.figure import Figure
 from ..plot.reading import filled_in, read_figure
-from ..store.conditions import ColumnCondition, parse
+from ..store.conditions import ColumnCondition
 from ..store.listing import Found, Listing, TaskFilter
+from ..table.asked_for import Chosen, chosen
 
 ROWS = 50  # rows of a table on one page
 MOST = 10**15  # largest number in an address
@@ -40,6 +41,7 @@ class Wish:
         self.only = next((state for state in TaskState if state == query.get("state")), None)
         self.begun: Sequence[int] | None = None  # the tasks that have a slot
         self.with_row = False  # only what has a row in the table of results
+        self._met: dict[str, Chosen] = {}  # by folder: table, plot and count ask for the same
 
     @classmethod
     def of_results(cls, query: Mapping[str, str]) -> Wish:
@@ -106,17 +108,18 @@ class Wish:
     def filter(self, listing: Listing) -> TaskFilter:
         """Return the wish as the store understands it. Raises UsageError for an unknown column."""
         names = listing.names()
-        conditions = parse(self.where, names)
+        conditions, among = self._chosen(listing)
+        conditions = list(conditions)
         if self.host:
             conditions.append(ColumnCondition("host", "=", self.host))
         if self.column not in names:
             raise UsageError(
                 f"there is no column {self.column}", todo=f"There are: {', '.join(names)}."
             )
-        among = None
-        if self.only is TaskState.RUNNING:
+        if self.only is TaskState.RUNNING and self.begun is not None:
             # A prefetched task is running for the store, but it has no slot yet.
-            among = self.begun
+            begun = set(self.begun)
+            among = self.begun if among is None else [one for one in among if one in begun]
         return TaskFilter(
             self.only,
             conditions,
@@ -128,6 +131,12 @@ class Wish:
             begun=self.begun,
             with_row=self.with_row,
         )
+
+    def _chosen(self, listing: Listing) -> Chosen:
+        place = str(listing.reader.folder)
+        if place not in self._met:
+            self._met[place] = chosen(listing, self.where, self.with_row)
+        return self._met[place]
 
     def _total(self, listing: Listing) -> int | None:
         """Return the number of rows where it is known without counting; None elsewhere."""

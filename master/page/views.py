@@ -62,7 +62,7 @@ class Views:
         """`named`: folders of runs elsewhere that may be drawn beside this one."""
         self.life = life
         self.folder = folder
-        self._named = named or {}
+        self.named = named or {}
 
     def routes(self) -> dict[str, View]:
         """Return the handlers by path."""
@@ -104,13 +104,15 @@ class Views:
 
         attempts = await self.ask(work)
         order = list(self.life.document()["hosts"])
-        lanes = drawing.timeline(attempts, self.life.slots(), time.time(), order, window)
+        width = whole(request.query.get("width", ""))
+        lanes = drawing.timeline(attempts, self.life.slots(), time.time(), order, window, width)
         return await self.page(
             request,
             "hosts",
             timeline=lanes,
             host=host,
             window=window,
+            width=width,
             seen=window or Window(lanes.first, lanes.last),
             is_all=len(attempts) < ATTEMPTS,
         )
@@ -127,11 +129,13 @@ class Views:
 
     async def _table(self, request: web.Request, tab: str, wish: Wish) -> web.StreamResponse:
         """Show a table with what was wished for."""
+        width = whole(request.query.get("width", ""))
 
         def work(reader: Reader) -> dict[str, Any]:
             found = wish.look(Listing(reader), tab == "results")
             # Here and not in the template: drawing takes a while, and this is a thread.
-            return {**found, **drawn_beside(reader.folder, wish, found["plot"], self._named)}
+            plots = drawn_beside(reader.folder, wish, found["plot"], self.named, width)
+            return {**found, **plots}
 
         begun = time.perf_counter()
         found = await self.ask(work)
@@ -144,6 +148,7 @@ class Views:
             states=list(TaskState),
             forms=FORMS,
             shown=shown,
+            width=width,
             has_plotly=tab == "results" and has_plotly(),
             hosts_known=sorted(self.life.document()["hosts"]),
             took=time.perf_counter() - begun,

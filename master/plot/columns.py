@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from ..errors import UsageError
-from .asked import Asked
+from .asked import Asked, Form
 from .cells import LEAST, Cells
 from .figure import Axis
 
@@ -35,11 +35,36 @@ class Columns:
         """Return the sets for which all these values are there, and remark how many are left out."""
         every = range(len(self.numbers))
         found = [place for place in every if all(one(place) is not None for one in needed)]
+        if not found:
+            raise self._nothing()
         left = len(self.numbers) - len(found)
         if left:
             noun = "set is" if left == 1 else "sets are"
             self.remarks.append(f"{left:,} {noun} left out: a value is missing, or has no place here")
         return found
+
+    def _nothing(self) -> UsageError:
+        """Return why no set has a place, named by the column that is to blame."""
+        asked = self.asked
+        if asked.form is Form.HISTOGRAM:
+            axes = [(self.y, asked.log_x)]
+        else:
+            axes = [(self.x, asked.log_x), (self.y, asked.log_y)]
+        for cells, is_log in axes:
+            if not cells.first_text and not any(one is not None for one in cells.numbers):
+                what = f"{cells.name} has no number in any set: nothing can be drawn"
+                return UsageError(what, todo="Choose another column.")
+            if is_log and not any(one is not None and one >= LEAST for one in cells.numbers):
+                what = f"{cells.name} has no value greater than 0, and only these have a place on a logarithmic axis"
+                todo = f"Leave the logarithm of {cells.name} out, or choose another column."
+                return UsageError(f"{what}: nothing can be drawn", todo=todo)
+        names = [cells.name for cells, _ in axes]
+        if self.by is not None and asked.form is Form.HEAT:
+            names.append(self.by.name)
+        what = f"no set has a value of each of {', '.join(names)}"
+        if asked.log_x or asked.log_y:
+            what += " that has a place on the axes (on a logarithmic one only what is greater than 0)"
+        return UsageError(f"{what}: nothing can be drawn", todo="Choose other columns.")
 
 
 def across_of(columns: Columns) -> tuple[Value, Sequence[str]]:
@@ -76,9 +101,6 @@ def numbers_of(cells: Cells, is_log: bool) -> Value:
 def axis_of(name: str, values: Sequence[float], is_log: bool, texts: Sequence[str] = ()) -> Axis:
     if texts:
         return Axis(name, -0.5, len(texts) - 0.5, categories=texts)
-    if not values:
-        what = f"{name} has no value greater than 0" if is_log else f"{name} has no number beside the other column"
-        raise UsageError(f"{what}: nothing can be drawn", todo="Choose another column.")
     return Axis(name, min(values), max(values), is_log)
 
 

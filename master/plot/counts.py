@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ..errors import UsageError
-from .asked import Asked
 from .cells import Cells, number_text
 from .columns import (
     BINS,
@@ -15,7 +14,6 @@ from .columns import (
     GROUPS,
     Columns,
     Value,
-    axis_of,
     edges_of,
     groups_of,
     numbers_of,
@@ -35,7 +33,6 @@ def histogram(columns: Columns) -> Figure:
         raise UsageError(what, todo="Choose another column, or fewer sets by a condition.")
     places = columns.places(value)
     values = [value(place) or 0.0 for place in places]
-    axis_of(asked.y, values, asked.log_x)  # it says what is wrong where there is no value
     edges = edges_of(values, asked.log_x, _bins(values))
     counts = [[0] * len(labels) for _ in edges[1:]]
     for place, one in zip(places, values, strict=True):
@@ -82,11 +79,7 @@ def heat_map(columns: Columns) -> Figure:
             shade = math.fsum(by.numbers[one] or 0.0 for one in some) / len(some)
         boxes.append(Box(*_range(x_of, column), *_range(y_of, row), len(some), shade=shade))
     count = sum(one.count for one in boxes)
-    return Figure(asked, x_of, y_of, count, boxes=boxes) if boxes else _nothing(asked)
-
-
-def _nothing(asked: Asked) -> Figure:
-    raise UsageError(f"no set has both {asked.x} and {asked.y}: nothing can be drawn", todo="Choose other columns.")
+    return Figure(asked, x_of, y_of, count, boxes=boxes)
 
 
 def _cells_of(cells: Cells, is_log: bool) -> tuple[Value, Axis]:

@@ -8,6 +8,8 @@ from dataclasses import field
 from ..record import record
 from .asked import Asked
 
+MARGIN = 0.02
+
 
 @record
 class Axis:
@@ -83,6 +85,11 @@ class Figure:
             found += [series.shade, *(point.shade for point in series.points)]
         known = [one for one in found if one is not None]
         return (min(known), max(known)) if known else None
+
+    @property
+    def margin(self) -> float:
+        """Return the share of each axis that stays free at its ends: boxes fill theirs, dots would be cut."""
+        return 0.0 if self.boxes else MARGIN
 
     @property
     def has_errors(self) -> bool:

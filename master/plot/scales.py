@@ -12,7 +12,7 @@ from .figure import Axis
 _MARKS = 5  # about as many: more of them would touch each other
 _MOST_CATEGORIES = 12  # labels of texts
 _SLACK = 1 + 1e-9
-_LONGEST = 17  # characters of a label
+LONGEST = 17  # characters of a label
 
 
 @record
@@ -26,8 +26,12 @@ class Mark:
 class Scale:
     """The values of an axis, widened to round numbers."""
 
-    def __init__(self, axis: Axis) -> None:
-        self._axis = axis
+    def __init__(self, axis: Axis, margin: float = 0.0, is_exact: bool = False) -> None:
+        """`margin`: share of the axis that is left free at each end, so that no dot lies on the frame.
+
+        `is_exact`: the axis ends at its own values, not at the next round ones.
+        """
+        self._axis, self._margin = axis, margin
         if axis.categories:
             self._low, self._high = axis.low, axis.high
             self._labels = [(float(n), one) for n, one in enumerate(axis.categories)]
@@ -39,6 +43,13 @@ class Scale:
         else:
             self._low, self._high, values = _round_numbers(axis.low, axis.high)
             self._labels = [(one, _label(one, values[1] - values[0])) for one in values]
+        if is_exact and axis.low < axis.high:
+            self._low, self._high = (math.log10(one) if axis.is_log else one for one in (axis.low, axis.high))
+            slack = 1e-9 * (self._high - self._low)
+            self._labels = [one for one in self._labels if self._low - slack <= one[0] <= self._high + slack]
+            if len(self._labels) < 2:  # between 3 and 4 a logarithmic axis has no round number
+                ends = ((self._low, axis.low), (self._high, axis.high))
+                self._labels = [(place, number_text(value)) for place, value in ends]
 
     def place(self, value: float) -> float:
         """Return the place of a value: 0 at the low end, 1 at the high one. Raises ValueError.
@@ -50,11 +61,26 @@ class Scale:
         return self._between(value)
 
     def _between(self, value: float) -> float:
-        return (value - self._low) / (self._high - self._low)
+        share = (value - self._low) / (self._high - self._low)
+        return self._margin + share * (1 - 2 * self._margin)
 
-    def marks(self) -> list[Mark]:
-        """Return the marks, from low to high."""
-        return [Mark(self._between(value), _short(label)) for value, label in self._labels]
+    def marks(self, longest: int = LONGEST) -> list[Mark]:
+        """Return the marks, from low to high, with labels of at most `longest` characters."""
+        labels = _shortened([label for _, label in self._labels], longest)
+        return [Mark(self._between(value), label) for (value, _), label in zip(self._labels, labels, strict=True)]
+
+    def marks_across(self, length: float, letter: float) -> list[Mark]:
+        """Return the marks whose labels fit beside each other: each second one, or third, and so on.
+
+        `length` of the axis, and width of a `letter`, in the same unit.
+        """
+        marks = self.marks()
+        if not marks:
+            return []
+        needed = (max(len(one.label) for one in marks) + 1.5) * letter
+        between = length * (marks[1].at - marks[0].at) if len(marks) > 1 else length
+        step = max(1, math.ceil(needed / max(between, letter) - 1e-9))
+        return marks[::step]
 
 
 def _label(value: float, step: float) -> str:
@@ -63,8 +89,13 @@ def _label(value: float, step: float) -> str:
     return f"{value:.{min(max(digits, 6), 16)}g}"
 
 
-def _short(label: str) -> str:
-    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
+def _shortened(labels: Sequence[str], longest: int) -> list[str]:
+    """Return the labels in at most `longest` characters: their ends where the beginnings are alike."""
+    kept = max(longest - 1, 1)
+    starts = [one if len(one) <= longest else f"{one[:kept]}…" for one in labels]
+    if len(set(starts)) == len(set(labels)):
+        return starts
+    return [one if len(one) <= longest else f"…{one[-kept:]}" for one in labels]
 
 
 def _round_numbers(low: float, high: float) -> tuple[float, float, Sequence[float]]:

@@ -16,8 +16,11 @@ from .cells import number_text
 from .figure import Box, Figure, Point, Series
 from .scales import Scale
 
-WIDTH, HEIGHT = 1000.0, 320.0  # of the space between the axes, in units of the drawing
-LEFT, RIGHT, ABOVE, BELOW = 110.0, 24.0, 14.0, 52.0
+WIDTH, HEIGHT = 1134.0, 320.0  # of a whole drawing, and between the axes: one unit is a pixel of a page
+LEAST_WIDTH, MOST_WIDTH = 240.0, 4000.0
+RIGHT, ABOVE, BELOW = 24.0, 14.0, 52.0
+BESIDE = 36.0  # left of the labels: the axis' name, turned
+LETTER = 8.5  # width of a letter, with something to spare
 KEY = 22.0  # height of a line of the key
 KEY_WIDTH = 180.0  # of one entry
 #: Colours of groups: each is told from white and from the dark ground by 3 to 1.
@@ -30,21 +33,29 @@ SHADES = (
 DASHES = ("", "8 4", "2 4", "10 3 2 3", "14 6", "4 2", "1 3", "12 3 3 3 3 3")
 
 
-def svg(figure: Figure, saved: bool = False) -> str:
-    """Return a figure as one SVG element. `saved`: as a file of its own, on white."""
-    return "".join(_Drawing(figure).element(saved))
+def svg(figure: Figure, saved: bool = False, width: float = 0.0) -> str:
+    """Return a figure as one SVG element. `saved`: as a file of its own, on white.
+
+    `width`: of the whole, in pixels of the page that shows it; 0 for WIDTH. So letters have their
+    size on any screen, where a picture that is shrunk could not be read.
+    """
+    room = min(max(width, LEAST_WIDTH), MOST_WIDTH) if width else WIDTH
+    return "".join(_Drawing(figure, room).element(saved))
 
 
 class _Drawing:
     """One figure while it is drawn."""
 
-    def __init__(self, figure: Figure) -> None:
+    def __init__(self, figure: Figure, room: float) -> None:
         self.figure = figure
-        self._x, self._y = Scale(figure.x), Scale(figure.y)
+        self._x, self._y = Scale(figure.x, figure.margin), Scale(figure.y, figure.margin)
         self._shades = figure.shades
+        longest = max((len(one.label) for one in self._y.marks()), default=0)
+        self._left = min(BESIDE + LETTER * longest, room / 2)
+        self._width = room - self._left - RIGHT
         self._key = self._entries()
-        a_line = int(WIDTH // KEY_WIDTH)
-        self._lines = -(-len(self._key) // a_line) if self._key else int(self._has_scale)
+        self._a_line = max(1, int(self._width // KEY_WIDTH))
+        self._lines = -(-len(self._key) // self._a_line) if self._key else int(self._has_scale)
 
     @property
     def _has_scale(self) -> bool:
@@ -56,7 +67,7 @@ class _Drawing:
 
     def element(self, saved: bool) -> Iterator[str]:
         top = ABOVE + KEY * self._lines
-        box = (-LEFT, -top, WIDTH + LEFT + RIGHT, HEIGHT + top + BELOW)
+        box = (-self._left, -top, self._width + self._left + RIGHT, HEIGHT + top + BELOW)
         shown = " ".join(f"{one:g}" for one in box)
         name = escape(self.figure.caption())
         more = ' xmlns="http://www.w3.org/2000/svg"' if saved else ""
@@ -77,23 +88,25 @@ class _Drawing:
     # -- axes
 
     def _axes(self) -> Iterator[str]:
-        for mark in self._y.marks():
+        for mark in self._y.marks(int((self._left - BESIDE) / LETTER)):
             y = HEIGHT * (1 - mark.at)
-            yield f'<line class="lane" x1="0" x2="{WIDTH:g}" y1="{y:.1f}" y2="{y:.1f}" stroke="#dcdfe3"/>'
+            yield f'<line class="lane" x1="0" x2="{self._width:g}" y1="{y:.1f}" y2="{y:.1f}" stroke="#dcdfe3"/>'
             yield _text(-8, y + 5, mark.label, "end")
-        for mark in self._x.marks():
-            x = WIDTH * mark.at
+        for mark in self._x.marks_across(self._width, LETTER):
+            x = self._width * mark.at
             yield f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="{HEIGHT:g}" y2="{HEIGHT + 6:g}" stroke="#59636e"/>'
-            yield _text(x, HEIGHT + 24, mark.label, "middle")
-        yield _text(WIDTH / 2, HEIGHT + 45, _axis_name(self.figure.x.name, self.figure.x.is_log), "middle")
+            half = LETTER * len(mark.label) / 2  # no label leaves the drawing at its ends
+            middle_of = min(max(x, half - self._left), self._width + RIGHT - half)
+            yield _text(middle_of, HEIGHT + 24, mark.label, "middle")
+        yield _text(self._width / 2, HEIGHT + 45, _axis_name(self.figure.x.name, self.figure.x.is_log), "middle")
         # Turned, as it may be longer than there is room beside the numbers.
         name = escape(_axis_name(self.figure.y.name, self.figure.y.is_log))
-        middle = f"{14 - LEFT:g} {HEIGHT / 2:g}"
+        middle = f"{14 - self._left:g} {HEIGHT / 2:g}"
         yield f'<text transform="translate({middle}) rotate(-90)" text-anchor="middle" fill="#59636e">{name}</text>'
 
     def _place(self, x: float, y: float) -> tuple[float, float]:
         """Return a place in the drawing: SVG counts from the top, people from the bottom."""
-        return round(WIDTH * self._x.place(x), 1), round(HEIGHT * (1 - self._y.place(y)), 1)
+        return round(self._width * self._x.place(x), 1), round(HEIGHT * (1 - self._y.place(y)), 1)
 
     # -- colours
 
@@ -161,10 +174,9 @@ class _Drawing:
     # -- the key
 
     def _entries_drawn(self) -> Iterator[str]:
-        a_line = int(WIDTH // KEY_WIDTH)
         for place, label in enumerate(self._key):
-            x = KEY_WIDTH * (place % a_line)
-            y = -KEY * (self._lines - place // a_line) + 8
+            x = KEY_WIDTH * (place % self._a_line)
+            y = -KEY * (self._lines - place // self._a_line) + 8
             if self.figure.asked.form is Form.LINES:
                 yield _polyline([(x, y), (x + 30, y)], self._colour(place), DASHES[place % len(DASHES)])
             yield _shape(0 if self.figure.boxes else place, x + 15, y, self._colour(place), "")
@@ -176,13 +188,17 @@ class _Drawing:
         low, high = self._shades
         shown = self.figure.asked.by or "sets"
         y = -KEY - 2
-        label = f"{shown}: {number_text(low)}"
-        yield _text(300 - 8, y + 13, label, "end")
-        step = 300 / len(SHADES)
+        label, last = f"{shown}: {number_text(low)}", number_text(high)
+        # In the middle, as long as there is room for the words beside it.
+        words = LETTER * max(len(label), len(last)) + 16
+        length = min(300.0, max(self._width - 2 * words, 60.0))
+        first = max((self._width - length) / 2, LETTER * len(label) + 8 - self._left)
+        yield _text(first - 8, y + 13, label, "end")
+        step = length / len(SHADES)
         for place, colour in enumerate(SHADES):
-            at = f'x="{300 + place * step:g}" y="{y:g}" width="{step:g}" height="14"'
+            at = f'x="{first + place * step:.1f}" y="{y:g}" width="{step:.2f}" height="14"'
             yield f'<rect class="shade" {at} fill="{colour}"/>'
-        yield _text(608, y + 13, number_text(high), "start")
+        yield _text(first + length + 8, y + 13, last, "start")
 
 
 def _axis_name(name: str, is_log: bool) -> str:

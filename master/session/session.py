@@ -38,6 +38,7 @@ class Secrets:
     # Digest of what its clients were told; a run that tells them something else is another session
     told: str = ""
     folder: str = ""  # the identity of runs/<name>/ where it was made; spe 0.1.0 did not write it
+    page_port: int = 0  # the port on which its page was served last; 0: none yet
 
 
 def _checked(held: Secrets) -> Secrets:
@@ -46,9 +47,9 @@ def _checked(held: Secrets) -> Secrets:
     Raises ValueError for a short token: an empty one would let everybody in.
     """
     tokens = (held.session, held.read, held.act)
-    if not all(isinstance(token, str) and len(token) >= 22 for token in tokens) or not isinstance(
-        held.port, int
-    ):
+    ports = (held.port, held.page_port)
+    are_long = all(isinstance(token, str) and len(token) >= 22 for token in tokens)
+    if not are_long or not all(isinstance(port, int) for port in ports):
         raise ValueError("a token in it is too short, or the port is no number")
     return held
 
@@ -129,9 +130,15 @@ class Session:
 
     def served_on(self, port: int) -> None:
         """Store the port, for the clients that look for the master after a crash."""
-        held = self.secrets
-        self.secrets = replace(held, port=port, folder=self._identity)
-        private_write(self.folder / "secrets.json", json.dumps(asdict(self.secrets)))
+        self._keep(replace(self.secrets, port=port, folder=self._identity))
+
+    def page_served_on(self, port: int) -> None:
+        """Store the page's port, for pages that stay open in browsers over a crash."""
+        self._keep(replace(self.secrets, page_port=port, folder=self._identity))
+
+    def _keep(self, secrets: Secrets) -> None:
+        self.secrets = secrets
+        private_write(self.folder / "secrets.json", json.dumps(asdict(secrets)))
 
     def tls(self) -> tuple[ssl.SSLContext, str]:
         """Return the server's TLS context and the SHA-256 fingerprint of its certificate.

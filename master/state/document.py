@@ -17,6 +17,7 @@ from ..dispatch.dispatch import Dispatch
 from ..dispatch.tally import FailedTask
 from ..errors import LaunchError
 from ..model import Client, Host, TaskState, Ticket
+from ..text import span_between
 from .expectation import Expectation
 from .host_states import state_of_host, state_of_stranger
 
@@ -108,6 +109,7 @@ class Picture:
         left = self._expectation.left(now, counted["waiting"] + counted["running"], out)
         if left:
             sweep["left"] = list(left)
+            sweep["left_text"] = span_between(*left)
         efficiency = self._efficiency(now, out)
         if efficiency is not None:  # two digits: a third would change the document each second
             sweep["efficiency"] = round(efficiency, 2)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..results.reasons import ReasonGroup, grouped
-from ..text import counted, printable, rate, set_counts, span
+from ..text import counted, printable, rate, set_counts, span, span_between
 
 Document = Mapping[str, Any]
 TROUBLE = ("fault", "benched", "gone", "suspect")
@@ -78,20 +78,11 @@ def _back_offs(told: Mapping[str, Any], now: float) -> str:
 
 def expected_end(least: float, most: float, now: float) -> str:
     """Return `ends in 4 to 6 min (about 14:35)` for an end in `least` to `most` seconds."""
-    text = f"ends in {_from_to(span(least), span(most))}"
+    text = f"ends in {span_between(least, most)}"
     if most < 60:  # the end comes before anybody has looked at a clock
         return text
     middle = time.localtime(now + (least + most) / 2)
     return f"{text} (about {time.strftime('%H:%M' if most < DAY else '%a %H:%M', middle)})"
-
-
-def _from_to(least: str, most: str) -> str:
-    if least == most:
-        return most
-    number, unit = least.split()
-    if most.split()[1] == unit:
-        least = number
-    return f"{least} to {most}"
 
 
 def host_rows(document: Document, now: float, most: int) -> list[tuple[str, ...]]:

@@ -19,7 +19,7 @@ OPERATORS = ("<=", ">=", "!=", "=", "<", ">", "~")
 MOST = 100  # conditions; SQLite takes no expression that is nested deeper than 1000
 _ONE = re.compile(
     r"""\s*(?:"(?P<quoted>[^"]+)"|(?P<name>[^\s<>=!~",]+))\s*(?P<operator><=|>=|!=|==|=|<|>|~)\s*"""
-    r"""(?:"(?P<text>[^"]*)"|(?P<value>[^\s",]+))\s*"""
+    r"""(?:"(?P<text>[^"]*)"|'(?P<other>[^']*)'|(?P<value>[^\s"',]+))\s*"""
 )
 _BETWEEN = re.compile(r"(?:and\b|,|&&)", re.IGNORECASE)
 
@@ -71,7 +71,9 @@ def _condition(one: re.Match[str], names: Collection[str]) -> ColumnCondition:
     if name not in names:
         raise UsageError(f"there is no column {name}", todo=f"There are: {', '.join(names)}.")
     operator = one["operator"].replace("==", "=")
-    value = one["value"] if one["text"] is None else one["text"]
+    value = next(found for found in (one["text"], one["other"], one["value"]) if found is not None)
+    if one["value"] in names:
+        raise _unreadable(one[0].strip())  # two columns: this is no comparison with a value
     condition = ColumnCondition(name, operator, value)
     if operator[0] in "<>" and condition.number is None:
         raise UsageError(f"{name} {operator} {value}: {value} is no number")

@@ -178,6 +178,20 @@ class Listing:
             where.add("t.number IN (SELECT value FROM json_each(?))", among)
         return where
 
+    def texts(self, names: Sequence[str], with_row: bool) -> list[Cells]:
+        """Return the cells of these columns as texts, "" for none, of all of today's tasks in their order.
+
+        `with_row`: of those that have a row in the table. Raises UsageError when it takes too long.
+        """
+        where = self._where(TaskFilter(with_row=with_row), by_ticket=False)
+        cells = "".join(f", coalesce(CAST({self.columns.sql(name)} AS TEXT), '')" for name in names)
+        ticket = "t.ticket" if with_row else _LAST
+        question = f"""
+        SELECT t.number{cells} FROM tasks t LEFT JOIN tickets k ON k.id = {ticket}
+        WHERE {where.sql} ORDER BY t.number
+        """
+        return self._ask(question, where.values)
+
     def _rows(self, numbers: list[int]) -> list[Row]:
         question = f"""
         SELECT t.number, t.parameters, {_STATE}, t.attempts, t.reason, k.host, k.seconds

@@ -101,6 +101,29 @@ def condition(
         raise ConfigError(what, todo=todo) from error
 
 
+#: Parts of a condition that cost next to nothing, whatever the values are. Not `*`, `**`, `%` and filters:
+#: `'a' * 10**10` would take all memory of the process that computes it.
+_CHEAP = (
+    nodes.Template, nodes.Output, nodes.And, nodes.Or, nodes.Not, nodes.Compare, nodes.Operand, nodes.Name,
+    nodes.Const, nodes.List, nodes.Tuple, nodes.Neg, nodes.Pos, nodes.Add, nodes.Sub, nodes.Div, nodes.TemplateData,
+)  # fmt: skip
+
+
+def is_cheap(text: str) -> bool:
+    """Tell whether an expression, which may be somebody else's, has parts of _CHEAP alone.
+
+    Such are comparisons joined by `and`, `or`, `not` and brackets, with `in`, `+`, `-` and `/`.
+    What is no expression is cheap: `condition` says what is wrong.
+    """
+    try:
+        parsed = _ENVIRONMENT.parse("{{ (" + text + "\n) }}")
+        return all(isinstance(one, _CHEAP) for one in parsed.find_all(nodes.Node))
+    except TemplateError:
+        return True
+    except RecursionError:
+        return False
+
+
 def template(segments: tuple[Segment, ...]) -> tuple[frozenset[str], Callable[[Values], str]]:
     """Return the names in a pattern, and the function that fills it."""
     source = "".join(s.text if s.code else _protected(s.text) for s in segments)

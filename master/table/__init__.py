@@ -2,6 +2,7 @@
 
     arrow      The table as one of pyarrow, with typed columns
     arrow_pages  Pages of a pyarrow table of texts
+    asked_for  The sets that meet a condition of the page, with the grammar of `--where`
     columns    The columns, and the types of their cells
     current_file  results.csv, where it is what the database would make
     extras     Libraries that a plain installation does not have

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -178,11 +178,8 @@ class Selection:
         """Tell whether a row meets the condition. Raises UsageError where that can't be told."""
         texts = {name: page.cells(name)[place] for name in where.names}
         try:
-            return where.is_true({name: value(text, where.sight(name)) for name, text in texts.items()})
+            return meets(where, texts)
         except ConfigError as error:
-            # Nothing can be computed with an empty cell, so a condition about it is not met.
-            if "" in texts.values():
-                return False
             place_of_it = f"{self._named('where')}, set {page.numbers[place]}"
             raise UsageError(error.what, where=place_of_it, todo=error.todo) from error
 
@@ -196,6 +193,19 @@ def _in_pages(rows: Iterable[list[str]]) -> Iterator[list[list[str]]]:
 def _page(rows: Sequence[Sequence[str]], places: Iterable[tuple[str, int]]) -> Page:
     """Return rows of the table as a page with these columns."""
     return Page([int(row[0]) for row in rows], {name: [row[at] for row in rows] for name, at in places})
+
+
+def meets(condition: Condition, texts: Mapping[str, str]) -> bool:
+    """Tell whether the cells that a condition names meet it. Raises ConfigError where that can't be told."""
+    try:
+        return condition.is_true(
+            {name: value(text, condition.sight(name)) for name, text in texts.items()}
+        )
+    except ConfigError:
+        # Nothing can be computed with an empty cell, so a condition about it is not met.
+        if "" in texts.values():
+            return False
+        raise
 
 
 def _at(places: Iterable[int], rows: Iterator[list[str]]) -> Iterator[list[str]]:

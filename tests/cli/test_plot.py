@@ -47,7 +47,9 @@ def test_a_plot_is_drawn_in_the_terminal_as_wide_as_it_is(ran: Bench) -> None:
     pytest.importorskip("plotext")
     ran.environment |= {"COLUMNS": "60", "LINES": "30"}
     out = ran.ok("plot", "energy", "--over", "x", "--by", "cfl").out
-    assert out.splitlines()[-2:] == ["• cfl 0.2   + cfl 0.4", "Energy over x, by cfl, 22 sets."]
+    key, caption, hidden = out.splitlines()[-3:]
+    assert (key, caption) == ("• cfl 0.2   + cfl 0.4", "Energy over x, by cfl, 22 sets.")
+    assert hidden.endswith(" points are hidden behind others.") and int(hidden.split()[0]) >= 11, "both cfl are equal"
     assert max(map(len, out.splitlines())) < 60 and "\x1b" not in out
     lines = ran.ok("plot", "energy", "--as", "lines").out
     assert "Mean of energy over x, 22 sets. The bars are the standard error of the mean." in lines

@@ -38,9 +38,9 @@ def held(tmp_path: Path) -> Iterator[Held]:
     yield made
     made.let(1, 2, 3)
     try:
-        process.wait(60)
+        made.process.wait(60)  # a test may have killed the first one and begun another
     finally:
-        process.kill()
+        made.process.kill()
 
 
 @pytest.fixture(scope="module")

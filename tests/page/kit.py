@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from waiting import wait_until
 
 WORKER = """#!/bin/sh
 echo "set $1 has begun" >&2
@@ -33,6 +36,19 @@ class Held:
         secrets = self.folder / "runs" / "held" / "session" / "secrets.json"
         act = json.loads(secrets.read_text(encoding="utf-8"))["act"]
         return f"{str(self.facts['page']).partition('?')[0]}?token={act}"
+
+    def kill_and_continue(self) -> None:
+        """Kill the master, wait for its end, and run the sweep again in the same folder."""
+        facts = self.folder / "runs" / "held" / "master.json"
+        killed = facts.stat().st_ino
+        self.process.kill()
+        self.process.wait(60)
+        command = [sys.executable, "-m", "spe", "run", "-q"]
+        self.process = subprocess.Popen(
+            command, cwd=self.folder, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        )
+        wait_until(lambda: facts.stat().st_ino != killed or self.process.poll() is not None, "the run goes on")
+        assert self.process.poll() is None, "the run did not go on"
 
     def let(self, *numbers: int) -> None:
         for number in numbers:

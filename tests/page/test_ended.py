@@ -6,6 +6,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,7 @@ def test_the_timeline_is_zoomed(address: str, page: Any) -> None:
     page.goto(at(address, "hosts"))
     expect(page.locator("[data-see-hosts] tr")).to_have_count(1)
     expect(page.locator("[data-see-hosts] tr")).to_contain_text(f"{DONE}")
+    expect(page.locator("[data-see-hosts] .s-ended")).to_have_text("■ ended")
     every = page.locator(".timeline rect[class]").count()
     assert every >= SETS
     page.get_by_role("link", name="Zoom in").click()
@@ -211,6 +213,77 @@ def test_a_copy_on_a_disk_that_cannot_be_written_is_served_and_left_as_it_is(
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
 
 
+def kept_csv(page: Any, plot: Any) -> Path:
+    with page.expect_download() as kept:
+        plot.get_by_role("link", name="CSV").click()
+    return Path(kept.value.path())
+
+
+def fits(page: Any, least: float = 11) -> None:
+    """Each drawing has the width that is there, and so letters of the size of the page; no label lies on another."""
+    drawings = "[...document.querySelectorAll('.plot svg, .timeline')]"
+    page.wait_for_function(
+        f"() => {drawings}.every((one) => Math.abs(one.viewBox.baseVal.width - one.clientWidth) < 2)"
+    )
+    rows = page.evaluate(
+        f"() => {drawings}.map((svg) => [...svg.querySelectorAll('text')]"
+        ".map((text) => text.getBoundingClientRect()).filter((box) => box.width > box.height || box.height < 25)"
+        ".map((box) => [box.top, box.left, box.right, box.height]))"
+    )
+    for boxes in rows:
+        assert min(height for *_, height in boxes) >= least
+        for (top, _, right, _), (other, left, _, _) in pairwise(sorted(boxes)):
+            assert top != other or right <= left + 1
+
+
+def test_texts_across_do_not_lie_on_each_other_at_any_width(address: str, page: Any) -> None:
+    page.goto(at(address, "results", y="energy", x="trace", where="x <= 2"))
+    for width in (1280, 360, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        fits(page)
+        assert page.locator(".plot text", has_text="files").count() > 1
+    for form in FORMS:
+        page.goto(at(address, "results", **form))
+        page.set_viewport_size({"width": 360, "height": 900})
+        fits(page)
+
+
+def test_what_is_wider_than_a_phone_fades_at_its_end_until_it_is_scrolled_there(address: str, page: Any) -> None:
+    page.set_viewport_size({"width": 360, "height": 900})
+    page.goto(at(address, "hosts"))
+    expect(page.locator(".timeline rect[class]").first).to_be_attached()
+    fits(page, least=9)
+    page.goto(at(address, "results", y="energy", x="x"))
+    fits(page)
+    table = page.get_by_label("Table of results")
+    expect(table).to_have_class(re.compile(r"\bmore\b"))
+    expect(page.get_by_label("Plot", exact=True)).not_to_have_class(re.compile(r"\bmore\b"))
+    assert "linear-gradient" in table.evaluate("(one) => getComputedStyle(one).maskImage")
+    table.evaluate("(one) => one.scrollTo(one.scrollWidth, 0)")
+    expect(table).not_to_have_class(re.compile(r"\bmore\b"))
+    cut = "(one) => [...one.querySelectorAll('td.n')].filter((cell) => cell.scrollWidth > cell.clientWidth).length"
+    assert table.evaluate(cut) == 0, "no number is cut"
+
+
+def test_a_histogram_has_no_column_across_and_all_columns_have_the_names_of_conditions(
+    address: str, page: Any
+) -> None:
+    page.goto(at(address, "results"))
+    across = page.locator("select[name=x]")
+    for form, is_on in (("heat map", True), ("histogram", False), ("lines of means", True), ("histogram", False)):
+        page.locator("select[name=form]").select_option(form)
+        (expect(across).to_be_enabled if is_on else expect(across).to_be_disabled)()
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("figcaption")).to_contain_text("Histogram of energy")
+    expect(across).to_be_disabled()
+    heads = [text.strip(" ▲\n") for text in page.locator("main thead th").all_text_contents()]
+    assert heads == ["number", "x", "cfl", "mesh", "rep", "energy", "picture", "trace", "frames", "host", "seconds",
+                     "attempts"]  # fmt: skip
+    page.get_by_label("Only where").fill("x in [1, 2] and attempts == 1 or cfl > x")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("main tbody tr")).to_have_count(24)
+
+
 def test_two_runs_stand_side_by_side_on_the_same_axes(folder: Path, tmp_path: Path, page: Any) -> None:
     runs = tmp_path / "runs"
     for name in ("over", "other", "without"):
@@ -233,7 +306,19 @@ def test_two_runs_stand_side_by_side_on_the_same_axes(folder: Path, tmp_path: Pa
         )
         assert here[0] == there[0], "the same axes"
         assert here[1]["y"] == there[1]["y"] and here[1]["right"] <= there[1]["left"], "side by side"
+        expect(page.get_by_role("heading", name="Table of over")).to_be_visible()
+        kinds = {"SVG": b"<svg", "CSV": b"cfl,x,mean of energy", "PNG": b"\x89PNG\r\n\x1a\n"}
+        second = page.locator(".plot").last
+        for kind, begin in kinds.items():
+            with page.expect_download() as kept:
+                second.get_by_role("button" if kind == "PNG" else "link", name=kind).click()
+            assert kept.value.suggested_filename == f"other mean of energy over x, by cfl.{kind.lower()}"
+            assert Path(kept.value.path()).read_bytes().startswith(begin)
+        values = [float(row.split(",")[2]) for row in Path(kept_csv(page, second)).read_text().splitlines()[1:]]
+        assert min(values) > 20, "the numbers of the other run"
+        fits(page)
         page.set_viewport_size({"width": 360, "height": 900})
+        fits(page)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
         for name, sentence in (("without", "there is no column energy"), ("../over", "")):
             page.goto(at(address, "results", **FORMS[0], beside=name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,6 +41,25 @@ def test_the_page_shows_the_sweep_and_changes_while_it_runs(held: Held, browser:
     expect(page.locator("[data-see-failures]")).to_contain_text("exit code 4: no <b>licence</b>")
     assert page.locator("b", has_text="licence").count() == 0, "what a program writes is text, not markup"
     assert not problems
+    page.close()
+
+
+def test_while_it_is_paused_no_end_is_expected_and_before_the_first_set_ended_that_is_said(
+    held: Held, browser: Any
+) -> None:
+    from playwright.sync_api import expect
+
+    page = browser.new_page()
+    page.goto(held.acting_page)
+    expect(page.locator("main [data-part]").first).to_contain_text("No set has ended since this master began, ")
+    assert page.locator(".history").count() == 0
+    expect(page.locator("[data-see=left]")).to_have_text("not known yet")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("[data-see=left]")).to_have_text("not while it is paused")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("[data-see=left]")).to_have_text("not known yet")
+    held.let(1)
+    expect(page.locator(".history rect").first).to_be_attached()
     page.close()
 
 
@@ -81,6 +101,40 @@ def test_the_page_says_when_the_master_is_gone_and_keeps_what_it_last_showed(hel
     expect(page.get_by_role("status")).to_contain_text("The master does not answer", timeout=60_000)
     expect(page.locator(".lead")).to_contain_text("0 of 3 sets done")
     page.close()
+
+
+def test_a_page_that_was_open_while_the_master_was_killed_goes_on_with_the_new_one(held: Held, browser: Any) -> None:
+    from playwright.sync_api import expect
+
+    page, before = browser.new_page(), held.facts
+    page.goto(held.acting_page)
+    pause = page.get_by_role("button", name="Pause")
+    expect(page.locator(".figures [data-see=running]")).to_have_text("3", timeout=60_000)
+    expect(pause).to_be_enabled()
+    idle = http.client.HTTPConnection(urlsplit(before["page"]).netloc, timeout=20)
+    idle.request("GET", f"/?{urlsplit(before['page']).query}")
+    idle.getresponse().read()  # a connection that is kept open, as browsers do
+    held.process.kill()
+    expect(page.locator("#lost")).to_contain_text("The master does not answer", timeout=60_000)
+    expect(pause).to_be_disabled()
+    held.kill_and_continue()
+    assert held.facts["page"] == before["page"]
+    expect(page.locator("#lost")).to_be_hidden(timeout=60_000)
+    expect(pause).to_be_enabled()
+    held.let(1)
+    expect(page.locator(".lead")).to_contain_text("1 of 3 sets done", timeout=60_000)
+    idle.close()
+    page.close()
+
+
+def test_where_another_program_has_taken_the_port_of_the_page_the_run_goes_on_with_another(held: Held) -> None:
+    before = urlsplit(held.facts["page"])
+    held.process.kill()
+    held.process.wait(60)
+    with socket.create_server((str(before.hostname), int(before.port or 0))):
+        held.kill_and_continue()
+        assert urlsplit(held.facts["page"]).port != before.port
+        assert status(held.facts["page"], f"/?{before.query}") == 200
 
 
 def test_without_its_token_the_page_says_nothing(held: Held) -> None:

@@ -6,8 +6,9 @@ import asyncio
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from spe.store.conditions import ColumnCondition, parse
 from spe.store.listing import Listing, TaskFilter
 from spe.store.reader import Reader
 from spe.store.store import NewSet, Store
+from spe.table import asked_for
+from spe.table.selection import Selection, Wanted
 from spe.text import seconds, volume
 
 NAMES = ["number", "seconds", "a b", "x", "energy"]
@@ -53,6 +56,59 @@ def test_what_is_no_condition_is_answered_with_a_sentence(text: str, sentence: s
     with pytest.raises(UsageError) as refused:
         parse(text, NAMES)
     assert sentence in " ".join(str(refused.value).split())
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("x = 5 or x = 6", lambda n: n % 50 in (5, 6)),
+        ("x == 5 OR energy > 290", lambda n: n % 50 == 5 or (n + 1) * 1.5 > 290),
+        ("x in [5, 6] and not energy > 100", lambda n: n % 50 in (5, 6) and not (n + 1) * 1.5 > 100),
+        ("(x = 5 or x = 6) and host = 'h0'", lambda n: n % 50 in (5, 6) and (n + 1) % 2 == 0),
+        ("energy > x + 250", lambda n: (n + 1) * 1.5 > n % 50 + 250),
+        ("energy / 3 < x", lambda n: (n + 1) * 0.5 < n % 50),
+        ("host = 'h1' and x < 5", lambda n: (n + 1) % 2 == 1 and n % 50 < 5),
+        ("seconds > 19.5 or number == 3", lambda n: (n + 1) * 7 % 200 / 10 > 19.5 or n == 2),
+    ],
+)
+def test_the_page_chooses_what_where_on_the_command_line_chooses(
+    tables: Listing, folder: Path, text: str, meant: Callable[[int], bool]
+) -> None:
+    wish = Wish.of_results({"where": text})
+    met = [row.number for row in tables.find(replace(wish.filter(tables), limit=1000)).rows]
+    assert met == [n + 1 for n in range(200) if (n + 1) % 10 and meant(n)] and met
+    python = re.sub("(?<![=<>!])=(?!=)", "==", text).replace("OR", "or")
+    assert list(Selection(tables.reader, Wanted(python)).numbers()) == met
+    of_tasks = Wish({"where": "x = 5 or number = 300"})
+    every = [row.number for row in tables.find(of_tasks.filter(tables)).rows]
+    assert every == [6, 56, 106, 156, 206, 256, 300], "what has no row yet is in the table of tasks"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("y = 5 or x = 1", "there is no column y There are: number"),
+        ("x = 5 or", "Only where: 'x == 5 or' is not an expression"),
+        ("'a' * 10 ** 10 == 'b' or x = 1", "Only where: the page takes comparisons"),
+        ("x = 5 or x | length > 3", "Only where: the page takes comparisons"),
+        ("x = 5 or ''.__class__ == 1", "Only where: the page takes comparisons"),
+        ("x ~ 5 or x = 1", "Only where: `~` goes with conditions that are joined by `and` alone"),
+        ("x = 5 or energy > 'a'", "Only where, set"),
+        ("(" * 5000 + "x = 1", "Only where"),
+        ("not " * 900 + "x = 1", "Only where: "),
+        ("x = 1 or (" * 150 + "x = 1" + ")" * 150, "Only where: "),
+    ],
+)
+def test_what_the_page_does_not_take_is_answered_with_a_sentence(tables: Listing, text: str, sentence: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        Wish({"where": text}).filter(tables)
+    assert sentence in " ".join(str(refused.value).split())
+
+
+def test_a_condition_that_takes_too_long_is_given_up(tables: Listing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked_for, "PATIENCE", -1.0)
+    with pytest.raises(UsageError, match="this was not found within"):
+        Wish({"where": "x = 5 or x = 6"}).filter(tables)
 
 
 def test_each_state_of_a_host_that_is_documented_has_a_sign_on_the_page() -> None:
@@ -207,8 +263,37 @@ def test_the_timeline_has_its_hosts_in_the_order_of_the_table_and_is_cut_where_n
     assert abs(by_host["h9"].width - 2 * by_host["h3"].width) < 0.01, "all pieces have one scale"
     assert max(bar.x + bar.width for bar in drawn.bars) <= drawing.WIDTH + 1e-6
     assert (drawn.first, drawn.last) == (100.0, 90_100.0)
-    assert drawn.moments[0] == (0.0, 100.0) and drawn.moments[-1] == (drawing.WIDTH, 90_100.0)
+    assert [moment for _, moment in drawn.moments] == [120, 180, 90_060]
 
+
+@pytest.mark.parametrize(
+    ("seconds", "room", "step"),
+    [(0.4, 0, None), (9, 0, 1), (70, 0, 10), (70, 330, 30), (900, 0, 120), (7200, 0, 600), (86_000, 0, 21_600)],
+)
+def test_marks_of_time_are_round_and_do_not_touch_whatever_the_width(seconds: float, room: int, step: int) -> None:
+    now = 1_750_000_019.2
+    drawn = drawing.timeline([Lived("h", now, seconds)], {"h": 1}, now + seconds, room=room)
+    moments = [moment for _, moment in drawn.moments]
+    zone = time.localtime(now).tm_gmtoff
+    if step is None:
+        assert moments == [now], "a short one has its beginning"
+    else:
+        assert {(moment + zone) % step for moment in moments} == {0} and len(moments) > 1
+        assert {b - a for a, b in pairwise(moments)} <= {float(step)}
+    assert all(b - a >= drawing.NEAREST for (a, _), (b, _) in pairwise(drawn.moments))
+    assert all(0 <= at <= drawn.width for at, _ in drawn.moments)
+    if room:
+        assert drawn.beside + drawn.width + drawing.RIGHT == room
+
+
+def test_gaps_that_are_cut_leave_half_of_the_drawing_to_what_ran() -> None:
+    attempts = [Lived("h", 1000.0 * n, 10.0) for n in range(100)]
+    drawn = drawing.timeline(attempts, {"h": 1}, 1e6)
+    assert len(drawn.cuts) == 99 and {idle for _, idle in drawn.cuts} == {990.0}
+    assert sum(bar.width for bar in drawn.bars) >= drawing.WIDTH / 2
+    assert all(0 < at < drawing.WIDTH for at, _ in drawn.cuts)
+    short = drawing.timeline([Lived("h", 0.0, 1.0), Lived("h", 4.0, 1.0)], {"h": 1}, 5.0)
+    assert short.cuts == [], "a gap below five seconds is shown"
 
 def test_the_timeline_of_a_window_has_what_ran_in_it() -> None:
     attempts = [Lived("h", 10.0 * n, 9.0) for n in range(100)]

@@ -18,7 +18,7 @@ from spe.plot.csv_lines import csv_lines
 from spe.plot.figure import Axis, Figure
 from spe.plot.forms import figure
 from spe.plot.scales import Scale
-from spe.plot.svg import svg
+from spe.plot.svg import WIDTH, svg
 
 Raw = int | float | str | None
 
@@ -165,6 +165,88 @@ def test_what_cannot_be_drawn_is_one_sentence(
     with pytest.raises(UsageError) as refused:
         made(form, y, x, by)
     assert sentence in refused.value.what and refused.value.todo
+
+
+@pytest.mark.parametrize(
+    ("form", "y", "x", "more", "sentence"),
+    [
+        ("dots", [-1, -2, 0], [1, 2, 3], {"log_x": True, "log_y": True}, "y has no value greater than 0"),
+        ("lines", [1, 2, 3], [-1, -2, 0], {"log_x": True, "log_y": True}, "x has no value greater than 0"),
+        ("heat", [-1, -2, 0], [1, 2, 3], {"log_y": True}, "y has no value greater than 0"),
+        ("histogram", [-1, -2, 0], [], {"log_x": True}, "y has no value greater than 0"),
+        ("dots", [-1, 2], [1, -2], {"log_x": True, "log_y": True}, "no set has a value of each of x, y that has a"),
+    ],
+)
+def test_a_logarithm_without_a_place_names_its_column_and_itself_as_the_reason(
+    form: str, y: list[Raw], x: list[Raw], more: dict[str, bool], sentence: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        made(form, y, x, **more)
+    assert refused.value.what.startswith(sentence) and "logarithmic" in refused.value.what
+    assert "nothing can be drawn" in refused.value.what and refused.value.todo
+
+
+@pytest.mark.parametrize("form", ["dots", "lines", "histogram", "heat"])
+@pytest.mark.parametrize("width", [0, 300, 500, 1800])
+def test_no_label_lies_on_another_or_leaves_the_drawing_at_any_width(form: str, width: int) -> None:
+    long = [f"runs/wing/inputs/mesh-{n:03}.dat" for n in range(50)]
+    wide = [10.0**n for n in range(-12, 13)] * 2
+    for x in (long, wide, list(range(50))):
+        y: list[Raw] = [1e7 + n for n in range(50)]
+        root = ElementTree.fromstring(svg(made(form, y, x, log_x=x is wide), width=width))
+        left, _, whole, _ = map(float, str(root.get("viewBox")).split())
+        assert whole == pytest.approx(width or WIDTH, abs=0.01)
+        below = [one for one in root.iter("text") if float(one.get("y") or 0) == 320 + 24]
+        boxes = [(float(one.get("x") or 0), 7.5 * len(one.text or "") / 2) for one in below]
+        assert boxes
+        for (at, half), (then, other) in pairwise(boxes):
+            assert at + half < then - other
+        assert all(left <= at - half and at + half <= left + whole for at, half in boxes)
+        beside = [one for one in root.iter("text") if one.get("text-anchor") == "end" and one.get("x") == "-8.0"]
+        assert all(7.5 * len(one.text or "") + 8 < -left for one in beside)
+
+
+def test_texts_that_begin_alike_are_told_by_their_ends() -> None:
+    marks = Scale(made("dots", [1, 2], [f"runs/wing/inputs/mesh-{n}.dat" for n in "ab"]).x).marks()
+    assert [one.label for one in marks] == ["…nputs/mesh-a.dat", "…nputs/mesh-b.dat"]
+
+
+def test_an_axis_that_ends_at_its_values_has_marks_also_without_a_round_number() -> None:
+    assert [one.label for one in Scale(Axis("a", 3.1, 4.0, True), is_exact=True).marks()] == ["3.1", "4"]
+    within = Scale(Axis("a", 1.5, 8.5), is_exact=True)
+    assert [one.label for one in within.marks()] == ["2", "4", "6", "8"]
+    assert (within.place(1.5), within.place(8.5)) == (0, 1)
+
+
+def test_no_dot_lies_on_the_frame() -> None:
+    for form in ("dots", "lines"):
+        drawn = made(form, [0, 10], [0, 10])
+        for one in elements(drawn, "circle"):
+            x, y = float(one.get("cx") or 0), float(one.get("cy") or 0)
+            assert 4 < x < WIDTH - 60 - 24 and 4 < y < 320 - 4
+
+
+@pytest.mark.parametrize("form", ["dots", "lines", "histogram", "heat"])
+def test_few_many_and_strange_values_are_drawn_or_refused_in_one_sentence(form: str) -> None:
+    one = made(form, [1.5], [2])
+    assert one.count == 1 and "1 set." in one.caption()
+    svg(one)
+    strange = made(form, ["nan", "inf", "-inf", 1.0, 2.0], [1, 2, 3, 4, 5])
+    assert strange.count == 2 and "3 sets are left out" in strange.caption() and "nan" not in svg(strange).lower()
+    with pytest.raises(UsageError, match=r"y has no number in any set|y is empty in all sets|nothing can be drawn"):
+        made(form, ["nan", "inf"], [1, 2])
+    with pytest.raises(UsageError):
+        made(form, [], [])
+    texts = [f"g{n}" for n in range(500)]
+    with pytest.raises(UsageError) as refused:
+        made(form, list(range(500)), list(range(500)), texts)
+    assert ("500 different texts, and 8 colours" in refused.value.what) or form == "heat"
+    numbers = list(range(500))
+    if form in ("dots", "heat"):
+        assert made(form, numbers, numbers, numbers).count == 500
+    else:
+        with pytest.raises(UsageError, match=r"no more than 40 lines|more than 8 different values"):
+            made(form, numbers, numbers, numbers)
 
 
 def test_a_text_has_no_logarithm() -> None:

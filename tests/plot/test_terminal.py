@@ -7,7 +7,7 @@ import sys
 import pytest
 from needs import need
 from spe.errors import UsageError
-from spe.plot.terminal import text
+from spe.plot.terminal import picture, text
 
 from .test_figures import made
 
@@ -52,6 +52,33 @@ def test_each_mean_of_several_sets_has_a_bar_of_its_error_and_no_mean_is_hidden(
     assert drawn.count("•") > 2
     on_log = text(made("lines", [1, 1000, 10, 20], [1, 1, 2, 2], log_y=True), 60, 15, with_colours=False)
     assert "•" in on_log, "a mean less its error may be below 0"
+
+
+def test_all_bars_of_a_histogram_are_equally_wide_in_any_room(plotext: None) -> None:
+    y = [n * n % 101 for n in range(400)]
+    drawn = made("histogram", [value for value in y for _ in range(1 + value // 40)], [])
+    bars = {round((one.x0 - drawn.x.low) / (one.x1 - one.x0)) for one in drawn.boxes}
+    for width in (40, 57, 79, 120):
+        lines = text(drawn, width, 20, with_colours=False).splitlines()
+        lowest = next(line for line in reversed(lines) if "█" in line)
+        inside = lowest[lowest.index(next(sign for sign in "┤│" if sign in lowest)) + 1 : lowest.rindex("│")]
+        count = max(bars) + 1
+        assert len(inside) % count == 0 or len(inside) < count
+        if len(inside) >= count:
+            each = len(inside) // count
+            pieces = [inside[n * each : (n + 1) * each] for n in range(count)]
+            assert all(set(piece) in ({"█"}, {" "}) for piece in pieces), inside
+
+
+def test_what_other_points_hide_is_counted_and_no_dot_is_on_the_frame(plotext: None) -> None:
+    drawn, hidden = picture(made("dots", [1, 1, 2, 2, 3], [1, 1, 2, 2, 3], ["a", "b", "a", "b", "a"]), 60, 15, False)
+    assert hidden == "2 points are hidden behind others."
+    assert drawn.splitlines()[0] == "y", "the axis upwards is named above it"
+    assert sum(line[4:].count("•") + line[4:].count("+") for line in drawn.splitlines()[:-1]) == 3
+    drawn, hidden = picture(made("dots", [0, 10], [0, 10]), 60, 15, False)
+    assert not hidden
+    rows = [line for line in drawn.splitlines() if "•" in line]
+    assert len(rows) == 2 and all(" •" in row and "• " in row for row in rows)
 
 
 def test_without_plotext_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

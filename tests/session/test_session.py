@@ -42,6 +42,21 @@ def filled(folder: Path) -> Session:
     return session
 
 
+def test_both_ports_come_back_also_with_secrets_of_a_version_that_knew_one(tmp_path: Path) -> None:
+    session = filled(tmp_path)
+    session.page_served_on(4712)
+    session.served_on(4713)
+    assert (Session(tmp_path).secrets.port, Session(tmp_path).secrets.page_port) == (4713, 4712)
+    path = session.folder / "secrets.json"
+    known = json.loads(path.read_text())
+    del known["page_port"]
+    path.write_text(json.dumps(known))
+    assert (Session(tmp_path).secrets.port, Session(tmp_path).secrets.page_port) == (4713, 0)
+    path.write_text(json.dumps({**known, "page_port": "x"}))
+    with pytest.raises(StoreError, match="the port is no number"):
+        Session(tmp_path)
+
+
 @pytest.mark.usefixtures("no_umask")
 def test_nobody_else_reads_a_session_whatever_the_umask(tmp_path: Path) -> None:
     session = filled(tmp_path)

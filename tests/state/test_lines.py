@@ -56,7 +56,8 @@ def test_a_rate_is_told_in_a_unit_that_can_be_read(per_second: float, text: str)
 @pytest.mark.parametrize(
     ("least", "most", "text"),
     [(3, 8, "ends in 3 to 8 s"), (30, 55.4, "ends in 30 to 55 s"), (40, 40.2, "ends in 40 s"),
-     (60, 600, "ends in 60 s to 10 min ("), (7200, 9000, "ends in 2 h ("), (200_000, 400_000, "ends in 2 to 5 days (")],
+     (60, 600, "ends in 1 to 10 min ("), (7200, 9000, "ends in 120 to 150 min ("),
+     (200_000, 400_000, "ends in 2 to 5 days (")],
 )  # fmt: skip
 def test_the_expected_end_is_a_range_in_one_unit_where_it_can_be(least: float, most: float, text: str) -> None:
     assert display.expected_end(least, most, NOW).startswith(text)

@@ -2,6 +2,8 @@
 "use strict";
 
 function enable(button) {
+  button.disabled = !answers; // what is pressed now would be lost, or done much later
+  if (!answers || !button.dataset.act) return;
   const order = JSON.parse(button.dataset.act);
   const { state, paused, failed, cancelled } = copy.sweep;
   const ending = state === "over" || state === "draining";

@@ -45,7 +45,7 @@ function showHost(body, name, host) {
   put("memory", host.memory === undefined ? "–" : share(host.memory));
   put("disk", host.disk === undefined ? "–" : share(host.disk));
   put("word", host.word === undefined ? "–" : clock(host.word));
-  const signs = { up: "✓", starting: "…", benched: "⏸", drained: "■", gone: "–", fault: "✕", suspect: "?" };
+  const signs = { up: "✓", starting: "…", benched: "⏸", drained: "■", gone: "–", ended: "■", fault: "✕", suspect: "?" };
   const state = one("[data-f=state]", row);
   const said = `${signs[host.state] || ""} ${host.state}`;
   if (state.dataset.said !== said + (host.why || "")) {

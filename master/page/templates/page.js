@@ -6,6 +6,7 @@ const at = (path, query = {}) => `/${path}?${new URLSearchParams({ ...query, tok
 const all = (selector, inside = document) => inside.querySelectorAll(selector);
 const one = (selector, inside = document) => inside.querySelector(selector);
 let copy = null;
+let answers = false; // whether the master is heard
 
 // -- the copy
 
@@ -44,6 +45,8 @@ function listen() {
 }
 
 function gone(sentence) {
+  answers = !sentence;
+  for (const button of all("[data-act], [data-add] button, [data-follow]")) if (copy) enable(button);
   const line = one("#lost");
   line.hidden = !sentence;
   if (line.textContent !== sentence) line.textContent = sentence;
@@ -54,12 +57,6 @@ function gone(sentence) {
 const number = (n) => n.toLocaleString("en");
 const clock = (t) => new Date(t * 1000).toLocaleTimeString("en-GB");
 const share = (x) => `${Math.round(100 * x)} %`;
-
-function span(s) {
-  if (s < 120) return `${Math.round(s)} s`;
-  if (s < 7200) return `${Math.round(s / 60)} min`;
-  return s < 172800 ? `${(s / 3600).toFixed(1)} h` : `${(s / 86400).toFixed(1)} days`;
-}
 
 function rate(r) {
   if (r === 0) return "nothing yet";
@@ -75,7 +72,7 @@ const words = {
     s.waits_for || (s.waiting ? "a free slot" : ""),
     s.back_offs ? `${s.back_offs.sets} for the next attempt (the first at ${clock(s.back_offs.first)})` : "",
   ].filter(Boolean).join("; ") || "–",
-  left: (s) => (s.paused ? "not while it is paused" : s.left ? `in ${span(s.left[0])} to ${span(s.left[1])}` : s.waiting + s.running ? "not known yet" : "–"),
+  left: (s) => (s.paused ? "not while it is paused" : s.left ? `in ${s.left_text}` : s.waiting + s.running ? "not known yet" : "–"),
   rate: (s) => rate(s.rate),
   efficiency: (s) => (s.efficiency === undefined ? "–" : share(s.efficiency)),
   began: (s) => clock(s.began),
@@ -109,7 +106,7 @@ function show(patch) {
   if (one("[data-see-failures]") && (!patch || patch.failures)) showFailures(one("[data-see-failures]"));
   if (one("[data-see-hosts]")) showHosts(one("[data-see-hosts]"), patch);
   if (!patch || patch.sweep || patch.tickets) refreshSoon(patch);
-  for (const button of all("[data-act]")) enable(button);
+  for (const button of all("[data-act], [data-add] button, [data-follow]")) enable(button);
 }
 
 function showBar(bar, sweep) {

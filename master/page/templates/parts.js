@@ -23,6 +23,7 @@ async function refresh(part) {
   try {
     const address = new URL(location.href);
     address.searchParams.set("part", "1");
+    address.searchParams.set("width", roomIn(part)); // what is drawn has letters of the page's size
     const answer = await fetch(address);
     if (answer.ok && !replace(one("[data-part]", part), await answer.text())) waiting.set(part, true);
   } catch {
@@ -50,6 +51,30 @@ function replace(inside, html) {
   if (focused >= 0) all("a, button, [tabindex]", inside)[focused]?.focus({ preventScroll: true });
   return true;
 }
+
+function roomIn(part) {
+  return Math.floor((one(".scroll", part) || part).clientWidth);
+}
+
+// What does not fit is faded at its end, until it is scrolled there.
+function fade() {
+  for (const box of document.querySelectorAll(".scroll")) box.classList.toggle("more", box.scrollWidth - box.clientWidth - box.scrollLeft > 2);
+}
+
+let resized = 0;
+addEventListener("resize", () => {
+  fade();
+  clearTimeout(resized);
+  resized = setTimeout(() => copy && refreshSoon(null), 200);
+});
+document.addEventListener("scroll", fade, { capture: true, passive: true });
+new MutationObserver(fade).observe(document.body, { childList: true, subtree: true });
+new ResizeObserver(fade).observe(document.body);
+
+// A histogram has no column across.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("select[name=form]") && event.target.form.elements.x) event.target.form.elements.x.disabled = event.target.value === "histogram";
+});
 
 addEventListener("pointerdown", (event) => { pressed = event.button === 0; }); // of the others a menu may swallow the end
 for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, () => { pressed = false; }); // blur: the window's
