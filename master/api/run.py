@@ -65,14 +65,18 @@ class Results:
 
     def pandas(self) -> Any:
         """Return a pandas.DataFrame; a column of whole numbers with empty cells is of type Int64."""
+        from ..table.extras import check_extra
         from ..table.frames import pandas_frame
 
+        check_extra("pandas", "a DataFrame of pandas")
         return pandas_frame(self.arrow())
 
     def polars(self) -> Any:
         """Return a polars.DataFrame."""
+        from ..table.extras import check_extra
         from ..table.frames import polars_frame
 
+        check_extra("polars", "a DataFrame of polars")
         return polars_frame(self.arrow())
 
     def csv(self, path: str | Path) -> None:
@@ -87,7 +91,8 @@ class Results:
         from ..table.files import write_table
 
         with Reader(self._folder) as reader:
-            write_table(path, reader, Selection(reader, self._wanted), kind)
+            selection = Selection(reader, self._wanted)
+            write_table(path, reader, selection, kind, todo="Give another path.")
 
 
 class Run:
@@ -138,8 +143,8 @@ class Run:
         """
         with Reader(self.folder) as reader:
             found = reader.task(number)
-        last = found.tickets[-1] if found.tickets else None
-        stdout, stderr = (last.stdout, last.stderr) if last else (b"", b"")
+        last = found.last_run
+        stdout, stderr = (found.stdout_of(last), last.stderr) if last else (b"", b"")
         return Printed(
             stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"), found.reason or ""
         )

@@ -221,6 +221,23 @@ def test_a_library_that_is_not_installed_is_named_with_its_pip_line(
         getattr(spe.open("t").results(), extra)()
 
 
+@pytest.mark.parametrize("form", ["pandas", "polars"])
+def test_one_line_brings_all_libraries_of_a_form(ran: Bench, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    for name in ("pyarrow", form):
+        monkeypatch.setitem(sys.modules, name, None)
+        with pytest.raises(UsageError, match=rf"pip install 'spe\[{form}\]'"):
+            getattr(spe.open("t").results(), form)()
+
+
+def test_a_path_that_cannot_be_written_is_told_without_options_of_the_command_line(ran: Bench) -> None:
+    results = spe.open("t").results()
+    for write in (results.csv, results.parquet):
+        for place in ("no/such/folder.csv", "runs/t/mine.csv"):
+            with pytest.raises(UsageError, match=r"Give another path\.") as caught:
+                write(place)
+            assert "-o" not in str(caught.value).replace("pip", "")
+
+
 def test_import_spe_loads_nothing_heavy() -> None:
     lines = "import sys, spe\nprint(*sorted(one for one in sys.modules if one.partition('.')[0] not in BEFORE))"
     code = "import sys\nBEFORE = {one.partition('.')[0] for one in sys.modules}\n" + lines
