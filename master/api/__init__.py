@@ -8,5 +8,6 @@ Talking with a master is session/'s job.
     run            A run that is over or goes on: its rows, counts, failures, files
     sweep          `spe.Sweep`: a sweep from a Python program, by the same spe.yaml
     typed_rows     Rows that come one by one as JSON: their cells as values
+    values         Values of parameters and keys as Python programs give them, as a file would have them
     watch          Follow a running sweep from a Python program
 """

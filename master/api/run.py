@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..record import record
+from ..results.failed_files import files_left
 from ..results.trees import files_of
 from ..store.reader import Reader
 from ..table.columns import Cell, columns_of
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from .watch import Watch
 
 
+FAILED = "(failed)"  # in place of a result's name, as `spe files` has it
+
+
 @record
 class Printed:
     """What the last attempt of a set printed, and why it failed ("" where it did not)."""
@@ -24,6 +28,12 @@ class Printed:
     stdout: str
     stderr: str
     reason: str
+
+
+class KeptFile(type(Path())):  # type: ignore[misc]  # the class of paths on this system
+    """The path of a file; `result` is the name of its result, or `(failed)`."""
+
+    result: str = ""
 
 
 class Results:
@@ -95,6 +105,20 @@ class Results:
             write_table(path, reader, selection, kind, todo="Give another path.")
 
 
+def _check_texts(where: object, columns: object, sort: object) -> None:
+    """Raise UsageError where a word of `results` is none."""
+    if isinstance(columns, str):
+        raise UsageError("columns is one text", todo=f"Write columns=[{columns!r}].")
+    if where is not None and not isinstance(where, str):
+        todo = 'Write a condition in quotes: results("energy < -3 and mesh == 128").'
+        raise UsageError("where is no text", todo=todo)
+    names = columns if isinstance(columns, Sequence) else ()
+    if columns is not None and not (names and all(isinstance(one, str) for one in names)):
+        raise UsageError("columns is no list of names", todo='Write columns=["x", "energy"].')
+    if sort is not None and not isinstance(sort, str):
+        raise UsageError("sort is no name", todo='Write sort="energy", or sort="-energy" downwards.')
+
+
 class Run:
     """A sweep's run below runs/, finished or running. Nothing of it is changed."""
 
@@ -116,8 +140,7 @@ class Run:
         these, in this order. `sort`: by this column; `-energy` downwards. Raises UsageError for an
         unknown column and for what is no condition.
         """
-        if isinstance(columns, str):
-            raise UsageError("columns is one text", todo=f"Write columns=[{columns!r}].")
+        _check_texts(where, columns, sort)
         wanted = Wanted(where, columns, sort, option="{}")
         with Reader(self.folder) as reader:
             Selection(reader, wanted)
@@ -129,10 +152,15 @@ class Run:
             return {str(state): sets for state, sets in reader.counts().items()}
 
     def failed(self) -> list[dict[str, Any]]:
-        """Return the failed and cancelled sets: number, parameters (texts) and reason."""
+        """Return the failed and cancelled sets: number, parameters as in the results, and reason."""
         with Reader(self.folder) as reader:
+            columns = {one.name: one for one in columns_of(reader, reader.parameters)}
             return [
-                {"number": one.number, "parameters": dict(one.values), "reason": one.reason}
+                {
+                    "number": one.number,
+                    "parameters": {name: columns[name].value(v) for name, v in one.values.items()},
+                    "reason": one.reason,
+                }
                 for one in reader.failed()
             ]
 
@@ -149,11 +177,22 @@ class Run:
             stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"), found.reason or ""
         )
 
-    def files(self, number: int) -> list[Path]:
-        """Return the result files of a set. Raises UsageError for an unknown number."""
+    def files(self, number: int) -> list[KeptFile]:
+        """Return the files that are kept of a set, as absolute paths that know their result.
+
+        They are those of its results, and of a set that has failed what its last attempt left
+        (`keep_failed`). Raises UsageError for an unknown number.
+        """
         with Reader(self.folder) as reader:
             outputs = reader.task(number).outputs
-        return [self.folder / path for one in outputs for path, _ in files_of(one)]
+        folder = self.folder.absolute()
+        named = [(path, one.name) for one in outputs for path, _ in files_of(one)]
+        named += [(path, FAILED) for path, _, _ in files_left(folder, number)]
+        found = []
+        for path, result in named:
+            found.append(KeptFile(folder / path))
+            found[-1].result = result
+        return found
 
     def watch(self) -> Watch:
         """Return a copy of the running sweep's state that stays up to date, as spe.watch."""

@@ -98,13 +98,15 @@ def test_counts_failures_logs_and_files_are_there(ran: Bench) -> None:
     run = spe.open(ran.runs("t"))
     assert run.counts() == {"waiting": 0, "running": 0, "done": 15, "failed": 3, "cancelled": 0}
     failed = run.failed()
-    assert {one["parameters"]["x"] for one in failed} == {"3"}
+    assert [one["parameters"]["x"] for one in failed] == [3, 3, 3]
+    assert {tuple(type(v) for v in one["parameters"].values()) for one in failed} == {(int, float, str)}
     assert all("exit code 4" in one["reason"] for one in failed)
     log = run.log(failed[0]["number"])
     assert log.stdout.startswith("e=-3.5\n") and log.stderr == "no room\n" and "exit code 4" in log.reason
     done = next(iter(run.results()))
     (file,) = run.files(done["number"])
     assert file.read_text() == f"content {done['x']}\n"
+    assert file.is_absolute() and file.result == "file"
     with pytest.raises(UsageError, match="999"):
         run.log(999)
     with pytest.raises(UsageError, match="999"):
@@ -193,6 +195,12 @@ def test_a_run_that_goes_on_is_read_and_watched(bench: Bench) -> None:
         ({"columns": ["x", "y"]}, "there is no column 'y'"),
         ({"columns": "x"}, r"Write columns=\['x'\]"),
         ({"sort": "-none"}, "there is no column 'none'"),
+        ({"where": 42}, "where is no text\n  Write a condition in quotes"),
+        ({"where": lambda row: True}, "where is no text\n  Write a condition in quotes"),
+        ({"columns": 42}, "columns is no list of names"),
+        ({"columns": [1]}, "columns is no list of names"),
+        ({"sort": 1}, "sort is no name"),
+        ({"where": "'x'"}, "'x'\" is not a condition: a number or a text says nothing"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_read(ran: Bench, words: dict[str, Any], said: str) -> None:
@@ -210,6 +218,15 @@ def test_a_condition_that_cannot_be_told_names_the_set(ran: Bench, run: Any) -> 
 def test_a_name_that_never_ran_is_told_at_once(bench: Bench) -> None:
     with pytest.raises((UsageError, StoreError), match="nothing"):
         spe.open("nothing")
+
+
+def test_what_a_failed_set_has_left_is_among_its_files(bench: Bench) -> None:
+    bench.write("spe.yaml", "name: t\ncommand: sh -c 'echo left > note.txt; exit 1'\nparameters: {grid: {x: [1]}}\n"
+                "hosts: [localhost]\nattempts: 1\nkeep_failed: 1MB\n")  # fmt: skip
+    assert bench.spe("run", "-q").code == 1
+    (file,) = spe.open("t").files(1)
+    assert (file.name, file.result, file.read_text()) == ("note.txt", "(failed)", "left\n")
+    assert file.is_absolute() and file.parent.name == "1"
 
 
 @pytest.mark.parametrize(("name", "extra"), [("polars", "polars"), ("pandas", "pandas"), ("pyarrow", "arrow")])
