@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError
+from ..errors import SpeError, UsageError
 from ..record import record
 from ..results.failed_files import files_left
 from ..results.trees import files_of
 from ..store.reader import Reader
 from ..table.columns import Cell, columns_of
 from ..table.selection import Selection, Wanted
+from .shown import Row, counts_text, table_html, table_text
 
 if TYPE_CHECKING:
     from .watch import Watch
@@ -58,6 +59,20 @@ class Results:
         """Return the number of rows."""
         with Reader(self._folder) as reader:
             return sum(1 for _ in Selection(reader, self._wanted).rows())
+
+    def __repr__(self) -> str:
+        """Return the size, the columns and the first rows."""
+        return self._shown(table_text)
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook."""
+        return self._shown(table_html)
+
+    def _shown(self, form: Callable[[Sequence[str], Iterable[Row], int], str]) -> str:
+        try:
+            return form(list(self.columns), iter(self), len(self))
+        except SpeError as error:  # a prompt shows objects where nobody waits for an error
+            return f"results of {self._folder}: {error.line}"
 
     @property
     def columns(self) -> dict[str, str]:
@@ -127,6 +142,13 @@ class Run:
         self.folder = folder
         with Reader(folder):  # here and not at the first question: a mistyped name is told at once
             pass
+
+    def __repr__(self) -> str:
+        """Return the name and how many sets are in which state."""
+        try:
+            return f"run {self.folder.name}: {counts_text(self.counts())}, in {self.folder}"
+        except SpeError as error:
+            return f"run {self.folder.name}: {error.line}"
 
     def results(
         self,

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..table.columns import Cell
+from ..text import sets as counted_sets
 from .engine import Engine
 from .progress_line import ProgressLine
 from .run import Run
@@ -51,7 +52,14 @@ class Sweep:
         self._sets: list[dict[str, Value]] = []
         self._known: set[tuple[str, ...]] = set()  # their values as texts
         self._engine: Engine | None = None
+        self._told: set[str] = set()  # what its runs have said of failed sets
         self._is_behind = False  # sets came when the run took none any more
+
+    def __repr__(self) -> str:
+        """Return the command, the file, and how many sets were added."""
+        given = "parameters=" if self._parameters is not None else counted_sets(len(self._sets))
+        runs = ", a run goes on" if self._engine is not None and self._engine.is_alive else ""
+        return f"sweep {str(self._keys['command'])!r} of {given}, written to {self.path}{runs}"
 
     # -- sets
 
@@ -146,7 +154,7 @@ class Sweep:
         self._write()
         from ..sweep.sweep import run_folder
 
-        self._engine = Engine(self.path, run_folder(self._checked()), rows)
+        self._engine = Engine(self.path, run_folder(self._checked()), rows, self._told)
         self._is_behind = False
         return self._engine
 

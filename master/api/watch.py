@@ -9,6 +9,7 @@ from typing import Any
 
 from ..session.calling import Event, events, find
 from ..session.known_runs import unknown_run
+from ..state.lines import counts
 from ..state.patch import apply
 
 Changed = Callable[[dict[str, Any], dict[str, Any]], object]
@@ -35,6 +36,11 @@ class Watch:
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
         find(folder)  # here and not at the first event: a mistyped name is reported at once
+
+    def __repr__(self) -> str:
+        """Return the name and how far the run was at the last event."""
+        said = counts(self._copy) if "sweep" in self._copy else "not followed yet"
+        return f"watch of {self.folder.name}: {said}"
 
     @property
     def state(self) -> dict[str, Any]:

@@ -238,6 +238,21 @@ def test_a_library_that_is_not_installed_is_named_with_its_pip_line(
         getattr(spe.open("t").results(), extra)()
 
 
+def test_a_prompt_and_a_notebook_show_names_counts_columns_and_the_first_rows(ran: Bench) -> None:
+    run = spe.open("t")
+    assert repr(run) == f"run t: 15 done, 3 failed, in {run.folder}"
+    lines = repr(run.results(columns=["x", "tag"], sort="x")).splitlines()
+    assert lines[:3] == ["15 rows, 2 columns, the first 10:", "x  tag", "1  a,b"] and len(lines) == 12
+    assert repr(run.results("x == 1", columns=["x"])).startswith("6 rows, 1 column\nx\n1\n")
+    assert repr(run.results("x > 99", columns=["x"])) == "0 rows, 1 column\nx"
+    html = run.results("tag == 'ü \"q\"'", columns=["tag"])._repr_html_()
+    assert "<td>ü &quot;q&quot;</td>" in html and html.count("<tr>") == 6
+    broken = run.results("tag + 1 > x")
+    assert "where, set 1" in repr(broken) and "where, set 1" in broken._repr_html_()
+    assert "object at" not in repr(spe.Sweep("echo {{ x }}", folder="f"))
+    assert "Sweep" in dir(spe) and {one for one in dir(spe) if not one.startswith("_")} == {"Sweep", "open", "watch"}
+
+
 @pytest.mark.parametrize("form", ["pandas", "polars"])
 def test_one_line_brings_all_libraries_of_a_form(ran: Bench, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     for name in ("pyarrow", form):

@@ -105,12 +105,15 @@ def test_values_of_numpy_paths_and_truths_are_what_they_say(bench: Bench) -> Non
     assert row["out"] == '0.1 3 x/y true a "b" ü'
 
 
-def test_a_failed_set_has_no_row_and_is_told_by_the_run(bench: Bench) -> None:
+def test_a_failed_set_has_no_row_and_is_told_by_the_run(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
     sweep = spe.Sweep("sh -c 'test {{ x }} != 2 && echo 1'", attempts=1, **KEYS)
     sweep.add({"x": 1}, {"x": 2})
     assert [row["x"] for row in sweep.as_completed()] == [1]
     run = sweep.run()
     assert run.counts()["failed"] == 1 and run.failed()[0]["parameters"] == {"x": 2}
+    said = capfd.readouterr().err
+    assert said.count("task 2 (x=2) failed: ") == 1, said
+    assert said.count(f"see them with spe.open('{run.folder}').failed()") == 1 and "spe log" not in said, said
 
 
 @pytest.mark.parametrize(
