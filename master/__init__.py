@@ -31,6 +31,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'spe' has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    """Return what is meant for others, `spe.Sweep` included."""
+    return sorted([*__all__, *(one for one in globals() if one.startswith("__"))])
+
+
 def open(run: str | Path) -> Run:
     """Return a run, finished or running: `spe.open("pi").results().pandas()`.
 

@@ -378,6 +378,13 @@ class Output:
         """
         return self.file is not None and self.raw is not None
 
+    @property
+    def content(self) -> bytes:
+        """What the program wrote, of an output without a file; the value is a part or the whole."""
+        if self.raw is None:
+            return self.value.encode() + b"\n"
+        return self.raw
+
 
 @record
 class Times:

@@ -101,6 +101,11 @@ def test_a_note_is_a_sentence_with_its_subject() -> None:
     assert (Note("x").kind, Note("x").host) == ("note", "")
 
 
+def test_the_content_of_an_output_is_its_bytes_else_the_value_and_a_newline() -> None:
+    assert Output("x", "ü").content == "ü\n".encode()
+    assert Output("x", "1", b"x=1 ").content == b"x=1 "
+
+
 def test_what_is_not_said_of_a_record_is_nothing() -> None:
     assert ResultSpec("x") == ResultSpec("x", "stdout", Kind.TEXT, None, None, None, None)
     assert ParameterSet({}).line == 0

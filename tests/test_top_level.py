@@ -34,9 +34,9 @@ EVERY_PROJECTS = {
 TOP, GROUND = "top", "ground"
 ROOMS = {
     "master": [
-        TOP, "cli", "api", "handin", "delegate", "pool", "runner", "earlier", "fleet", "notify", "page", "plot", "wire",
-        "desk", "state", "cleaning", "doctor", "table", "hooks", "sweep", "store", "line", "config", "dispatch", "launch",
-        "results", "session", "software", GROUND,
+        TOP, "cli", "api", "handin", "delegate", "pool", "runner", "earlier", "fleet", "notify", "page", "plot",
+        "wire", "desk", "state", "cleaning", "doctor", "table", "hooks", "sweep", "store", "line", "config",
+        "dispatch", "launch", "results", "session", "software", GROUND,
     ],
     "client": [TOP, "watch", "loop", "hand", "task", "software", "shared", "host", "machine", "wire", GROUND],
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -18,15 +19,20 @@ from ..sweep.sweep import Sweep
 from .bring_sets import Ended, add_sets
 
 PAUSE = 0.05  # seconds between two looks for a run that has only just begun
+_FAILED = re.compile(r"task \d+ .*failed: |… and \d+ more, all in ")
 INTERRUPTED = 128 + signal.SIGINT
 
 
 class Engine:
     """The run of one spe.yaml, from its start to its end. What it says goes to standard error."""
 
-    def __init__(self, file: Path, runs: Path, rows: bool) -> None:
-        """Start it. `runs`: the folder of the run. `rows`: it prints the rows of the table."""
+    def __init__(self, file: Path, runs: Path, rows: bool, told: set[str]) -> None:
+        """Start it. `runs`: the folder of the run. `rows`: it prints the rows of the table.
+
+        `told`: what earlier runs of the sweep said of failed sets, which is not said again.
+        """
         self.runs, self._file = runs, file
+        self._told = told
         self._last = ""  # what was said last and not passed on: a line and those that belong to it
         out = subprocess.PIPE if rows else subprocess.DEVNULL
         self._process = subprocess.Popen(
@@ -57,8 +63,16 @@ class Engine:
             self._last += line
 
     def _pass_on(self) -> None:
-        print(self._last, end="", file=sys.stderr, flush=True)
+        said = self._last
         self._last = ""
+        if said.startswith("see them with `spe log --failed`"):
+            said = f"see them with spe.open({str(self.runs)!r}).failed() and .log(NUMBER)\n"
+        elif not _FAILED.match(said):
+            print(said, end="", file=sys.stderr, flush=True)
+            return
+        if said not in self._told:
+            self._told.add(said)
+            print(said, end="", file=sys.stderr, flush=True)
 
     @property
     def is_alive(self) -> bool:

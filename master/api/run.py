@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError
+from ..errors import SpeError, UsageError
 from ..record import record
+from ..results.failed_files import files_left
 from ..results.trees import files_of
 from ..store.reader import Reader
 from ..table.columns import Cell, columns_of
 from ..table.selection import Selection, Wanted
+from .shown import Row, counts_text, table_html, table_text
 
 if TYPE_CHECKING:
     from .watch import Watch
+
+
+FAILED = "(failed)"  # in place of a result's name, as `spe files` has it
 
 
 @record
@@ -24,6 +29,12 @@ class Printed:
     stdout: str
     stderr: str
     reason: str
+
+
+class KeptFile(type(Path())):  # type: ignore[misc]  # the class of paths on this system
+    """The path of a file; `result` is the name of its result, or `(failed)`."""
+
+    result: str = ""
 
 
 class Results:
@@ -49,6 +60,20 @@ class Results:
         with Reader(self._folder) as reader:
             return sum(1 for _ in Selection(reader, self._wanted).rows())
 
+    def __repr__(self) -> str:
+        """Return the size, the columns and the first rows."""
+        return self._shown(table_text)
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook."""
+        return self._shown(table_html)
+
+    def _shown(self, form: Callable[[Sequence[str], Iterable[Row], int], str]) -> str:
+        try:
+            return form(list(self.columns), iter(self), len(self))
+        except SpeError as error:  # a prompt shows objects where nobody waits for an error
+            return f"results of {self._folder}: {error.line}"
+
     @property
     def columns(self) -> dict[str, str]:
         """Return the columns: name -> what its cells are, such as `whole numbers`."""
@@ -65,14 +90,18 @@ class Results:
 
     def pandas(self) -> Any:
         """Return a pandas.DataFrame; a column of whole numbers with empty cells is of type Int64."""
+        from ..table.extras import check_extra
         from ..table.frames import pandas_frame
 
+        check_extra("pandas", "a DataFrame of pandas")
         return pandas_frame(self.arrow())
 
     def polars(self) -> Any:
         """Return a polars.DataFrame."""
+        from ..table.extras import check_extra
         from ..table.frames import polars_frame
 
+        check_extra("polars", "a DataFrame of polars")
         return polars_frame(self.arrow())
 
     def csv(self, path: str | Path) -> None:
@@ -87,7 +116,22 @@ class Results:
         from ..table.files import write_table
 
         with Reader(self._folder) as reader:
-            write_table(path, reader, Selection(reader, self._wanted), kind)
+            selection = Selection(reader, self._wanted)
+            write_table(path, reader, selection, kind, todo="Give another path.")
+
+
+def _check_texts(where: object, columns: object, sort: object) -> None:
+    """Raise UsageError where a word of `results` is none."""
+    if isinstance(columns, str):
+        raise UsageError("columns is one text", todo=f"Write columns=[{columns!r}].")
+    if where is not None and not isinstance(where, str):
+        todo = 'Write a condition in quotes: results("energy < -3 and mesh == 128").'
+        raise UsageError("where is no text", todo=todo)
+    names = columns if isinstance(columns, Sequence) else ()
+    if columns is not None and not (names and all(isinstance(one, str) for one in names)):
+        raise UsageError("columns is no list of names", todo='Write columns=["x", "energy"].')
+    if sort is not None and not isinstance(sort, str):
+        raise UsageError("sort is no name", todo='Write sort="energy", or sort="-energy" downwards.')
 
 
 class Run:
@@ -98,6 +142,13 @@ class Run:
         self.folder = folder
         with Reader(folder):  # here and not at the first question: a mistyped name is told at once
             pass
+
+    def __repr__(self) -> str:
+        """Return the name and how many sets are in which state."""
+        try:
+            return f"run {self.folder.name}: {counts_text(self.counts())}, in {self.folder}"
+        except SpeError as error:
+            return f"run {self.folder.name}: {error.line}"
 
     def results(
         self,
@@ -111,8 +162,7 @@ class Run:
         these, in this order. `sort`: by this column; `-energy` downwards. Raises UsageError for an
         unknown column and for what is no condition.
         """
-        if isinstance(columns, str):
-            raise UsageError("columns is one text", todo=f"Write columns=[{columns!r}].")
+        _check_texts(where, columns, sort)
         wanted = Wanted(where, columns, sort, option="{}")
         with Reader(self.folder) as reader:
             Selection(reader, wanted)
@@ -124,10 +174,15 @@ class Run:
             return {str(state): sets for state, sets in reader.counts().items()}
 
     def failed(self) -> list[dict[str, Any]]:
-        """Return the failed and cancelled sets: number, parameters (texts) and reason."""
+        """Return the failed and cancelled sets: number, parameters as in the results, and reason."""
         with Reader(self.folder) as reader:
+            columns = {one.name: one for one in columns_of(reader, reader.parameters)}
             return [
-                {"number": one.number, "parameters": dict(one.values), "reason": one.reason}
+                {
+                    "number": one.number,
+                    "parameters": {name: columns[name].value(v) for name, v in one.values.items()},
+                    "reason": one.reason,
+                }
                 for one in reader.failed()
             ]
 
@@ -138,17 +193,28 @@ class Run:
         """
         with Reader(self.folder) as reader:
             found = reader.task(number)
-        last = found.tickets[-1] if found.tickets else None
-        stdout, stderr = (last.stdout, last.stderr) if last else (b"", b"")
+        last = found.last_run
+        stdout, stderr = (found.stdout_of(last), last.stderr) if last else (b"", b"")
         return Printed(
             stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"), found.reason or ""
         )
 
-    def files(self, number: int) -> list[Path]:
-        """Return the result files of a set. Raises UsageError for an unknown number."""
+    def files(self, number: int) -> list[KeptFile]:
+        """Return the files that are kept of a set, as absolute paths that know their result.
+
+        They are those of its results, and of a set that has failed what its last attempt left
+        (`keep_failed`). Raises UsageError for an unknown number.
+        """
         with Reader(self.folder) as reader:
             outputs = reader.task(number).outputs
-        return [self.folder / path for one in outputs for path, _ in files_of(one)]
+        folder = self.folder.absolute()
+        named = [(path, one.name) for one in outputs for path, _ in files_of(one)]
+        named += [(path, FAILED) for path, _, _ in files_left(folder, number)]
+        found = []
+        for path, result in named:
+            found.append(KeptFile(folder / path))
+            found[-1].result = result
+        return found
 
     def watch(self) -> Watch:
         """Return a copy of the running sweep's state that stays up to date, as spe.watch."""

@@ -9,15 +9,16 @@ from typing import Any
 
 from ..errors import UsageError
 from ..table.columns import Cell
+from ..text import sets as counted_sets
 from .engine import Engine
 from .progress_line import ProgressLine
 from .run import Run
 from .typed_rows import TypedRows
+from .values import Value, as_text, check_keys, data, set_of
 
 MARK = (
     "# Written by spe.Sweep, and written again by its next run: edit the program, not this file.\n"
 )
-Value = str | int | float | bool | Path
 
 
 class Sweep:
@@ -42,14 +43,23 @@ class Sweep:
 
         `keys`: any other keys of spe.yaml, as mappings, lists, texts and numbers, such as
         `results={"y": "stdout"}, hosts="hosts.txt", timeout="1min"`. `parameters`: as in spe.yaml,
-        in place of `add`. Paths are relative to `folder`.
+        in place of `add`. Paths are relative to `folder`. Raises UsageError for an unknown key.
         """
+        check_keys(keys)
         self.folder, self.path = Path(folder), Path(folder) / file
         self._keys = {"command": command} | keys
         self._parameters = parameters
         self._sets: list[dict[str, Value]] = []
+        self._known: set[tuple[str, ...]] = set()  # their values as texts
         self._engine: Engine | None = None
+        self._told: set[str] = set()  # what its runs have said of failed sets
         self._is_behind = False  # sets came when the run took none any more
+
+    def __repr__(self) -> str:
+        """Return the command, the file, and how many sets were added."""
+        given = "parameters=" if self._parameters is not None else counted_sets(len(self._sets))
+        runs = ", a run goes on" if self._engine is not None and self._engine.is_alive else ""
+        return f"sweep {str(self._keys['command'])!r} of {given}, written to {self.path}{runs}"
 
     # -- sets
 
@@ -62,7 +72,7 @@ class Sweep:
         if self._parameters is not None:
             todo = "Leave parameters= out, or write all sets there."
             raise UsageError("add() and parameters= exclude each other", todo=todo)
-        new = [dict(one) for one in sets] + ([values] if values else [])
+        new = [set_of(one) for one in (*sets, *([values] if values else []))]
         first = (self._sets or new or [{}])[0]
         for one in new:
             if one.keys() != first.keys():
@@ -70,7 +80,11 @@ class Sweep:
                 raise UsageError(what, where="add", todo="All sets have the same parameters.")
             if not one:
                 raise UsageError("a set has no parameter", where="add", todo="Write add(x=1).")
-        self._sets += [{name: _plain(value) for name, value in one.items()} for one in new]
+        for one in new:
+            cells = tuple(as_text(one[name]) for name in first)
+            if cells not in self._known:
+                self._known.add(cells)
+                self._sets.append(one)
         if self._engine is not None and not self._is_behind:
             # A loop over the rows of a run that has ended meanwhile begins another one.
             self._is_behind = not (self._engine.is_alive and self._brought())
@@ -140,7 +154,7 @@ class Sweep:
         self._write()
         from ..sweep.sweep import run_folder
 
-        self._engine = Engine(self.path, run_folder(self._checked()), rows)
+        self._engine = Engine(self.path, run_folder(self._checked()), rows, self._told)
         self._is_behind = False
         return self._engine
 
@@ -182,24 +196,9 @@ class Sweep:
             sets.write_text("".join(lines), encoding="utf-8")
             parameters = sets.name
         keys = {name: value for name, value in self._keys.items() if value is not None}
-        document = written(_data(keys | {"parameters": parameters}))
+        document = written(data(keys | {"parameters": parameters}))
         self.path.write_text(MARK + document, encoding="utf-8")
 
 
 def _names(one: Mapping[str, Any]) -> str:
     return ", ".join(one) or "none"
-
-
-def _plain(value: Any) -> Value:
-    """Return a value as JSON has it; one of numpy is the number that it holds."""
-    value = getattr(value, "item", lambda: value)()
-    return value if isinstance(value, (str, int, float)) else str(value)
-
-
-def _data(value: Any) -> Any:
-    """Return plain mappings, lists and scalars, as a YAML file has them."""
-    if isinstance(value, Mapping):
-        return {str(name): _data(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple, set, range)):
-        return [_data(one) for one in value]
-    return value if value is None else _plain(value)

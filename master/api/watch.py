@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..session.calling import Event, events, find
+from ..session.known_runs import unknown_run
+from ..state.lines import counts
 from ..state.patch import apply
 
 Changed = Callable[[dict[str, Any], dict[str, Any]], object]
@@ -34,6 +36,11 @@ class Watch:
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
         find(folder)  # here and not at the first event: a mistyped name is reported at once
+
+    def __repr__(self) -> str:
+        """Return the name and how far the run was at the last event."""
+        said = counts(self._copy) if "sweep" in self._copy else "not followed yet"
+        return f"watch of {self.folder.name}: {said}"
 
     @property
     def state(self) -> dict[str, Any]:
@@ -89,9 +96,13 @@ class Watch:
 
 
 def folder_of(sweep: str | Path) -> Path:
-    """Return runs/<name>/ for the name of a sweep; a folder of a sweep is returned as it is."""
+    """Return runs/<name>/ for the name of a sweep; a folder of a sweep is returned as it is.
+
+    Raises UsageError for what is neither.
+    """
     given = Path(sweep)
-    # master.json too: a run that has just begun may not have made its database yet
-    if (given / "sweep.db").exists() or (given / "master.json").exists():
-        return given
-    return Path("runs") / given
+    for folder in (given, Path("runs") / given):
+        # The session, too: a run that has just begun may not have made its database yet.
+        if any((folder / one).exists() for one in ("sweep.db", "master.json", "session")):
+            return folder
+    raise unknown_run(str(sweep), Path("runs"))

@@ -162,6 +162,7 @@ def _find_sweep(folder: Path, name: str) -> None:
 
     if (folder / "sweep.db").exists() or who_runs(folder):
         return
-    names = sorted(path.parent.name for path in folder.parent.glob("*/sweep.db"))
-    todo = f"There is {', '.join(names)}." if names else "Nothing has run in this folder."
+    from ..session.known_runs import runs_there
+
+    todo = runs_there(folder.parent, name) or "Nothing has run in this folder."
     raise UsageError(f"there is no sweep {name!r} to wait for", where=str(folder), todo=todo)

@@ -159,7 +159,7 @@ def folder_of(file: Path, name: str | None) -> Path:
 
     runs = file.parent / "runs"
     if name:
-        return runs / name
+        return _named_folder(runs, name)
     if file.exists():
         chosen = choose_for_file(file.absolute().parent, _name_in(file))
         tell(chosen.note)
@@ -173,6 +173,16 @@ def folder_of(file: Path, name: str | None) -> Path:
     if last.others:
         tell(last.note)
     return runs / last.name
+
+
+def _named_folder(runs: Path, name: str) -> Path:
+    """Return the folder of -n. Raises UsageError where it is none, and there are others."""
+    from ..session.known_runs import known_runs, unknown_run
+
+    # A run that has just begun has a folder and no database yet.
+    if not (runs / name).exists() and known_runs(runs):
+        raise unknown_run(name, runs)
+    return runs / name
 
 
 def _name_in(file: Path) -> str | None:

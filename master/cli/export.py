@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .. import startup
 from .common import load, sweep_file, volume
 from .given_run import given_run
+
+if TYPE_CHECKING:
+    from ..handin.manifest import Role
 
 
 @click.command()
@@ -49,10 +54,11 @@ def command(
     startup.load_aiohttp()  # the drawings of the report are those of the page
     from ..handin.crate import write_crate
     from ..handin.manifest import Role
-    from ..handin.output import check_has_rows, check_is_over, written
+    from ..handin.output import check_has_rows, check_is_over
     from ..handin.ro_crate import NO_LICENSE, Credits
     from ..store.reader import Reader
     from ..table.extras import library
+    from ..table.output_file import written
     from ..text import volume as bytes_as_text
 
     library("rocrate.rocrate", "spe export")  # before minutes of work
@@ -69,9 +75,25 @@ def command(
         sweep = load(file, name=folder.name)
         with written(output, folder.parent) as path:
             credits = Credits(authors, license or NO_LICENSE)
-            notes = write_crate(path, reader, sweep, file, roles, credits)
+            notes, without = write_crate(path, reader, sweep, file, roles, credits)
+            size = path.stat().st_size
     for note in notes:
         click.echo(f"warning: {note}", err=True)
     if not quiet:
-        size = bytes_as_text(output.stat().st_size)
-        click.echo(f"{output}: {size}; `spe replay {output}` repeats it", err=True)
+        click.echo(f"{output}: {bytes_as_text(size)}; {_how_to_repeat(output, without)}", err=True)
+
+
+def _how_to_repeat(output: Path, without: Collection[Role]) -> str:
+    """Return how the zip is repeated. `without`: what of the sweep is not in it."""
+    from ..handin.manifest import Role
+
+    words = {Role.PROGRAM: ("program", "--program"), Role.INPUT: ("inputs", "--inputs")}
+    missing = [one for role, one in words.items() if role in without]
+    if not missing:
+        return f"`spe replay {output}` repeats it"
+    names = " and ".join(name for name, _ in missing)
+    options = " ".join(option for _, option in missing)
+    return (
+        f"`spe replay {output} --with FOLDER` repeats it where FOLDER has the {names}; "
+        f"`spe export {options}` puts them into the zip"
+    )

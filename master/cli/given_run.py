@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import UsageError
-from ..text import named
+from ..session.known_runs import unknown_run
 from .common import folder_of
 
 
@@ -22,11 +21,5 @@ def given_run(run: str | None, file: Path) -> tuple[Path, Path]:
         return path, path.absolute().parent.parent / "spe.yaml"
     folder = file.parent / "runs" / run
     if not (folder / "sweep.db").is_file():
-        raise _unknown(run, file.parent / "runs")
+        raise unknown_run(run, file.parent / "runs")
     return folder, file
-
-
-def _unknown(run: str, runs: Path) -> UsageError:
-    there = sorted(one.parent.name for one in runs.glob("*/sweep.db"))
-    todo = f"There are: {named(there)}." if there else "Nothing has run here yet: `spe run`."
-    return UsageError(f"there is no run {run}", where=str(runs), todo=todo)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
+from ..results.extraction import STDOUT
 from ..text import printable, shown
 from ..text import volume as bytes_text
 from .common import (
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from ..results.leftovers import Leftovers
     from ..store.reader import Reader
     from ..store.task_details import TaskDetail, TicketRow
-
-STDOUT = "stdout"
 
 
 @click.command()
@@ -129,11 +128,11 @@ def record(task: TaskDetail) -> dict[str, object]:
     return {
         "number": task.number,
         "reason": task.reason,
-        "tickets": [_ticket_record(ticket) for ticket in task.tickets],
+        "tickets": [_ticket_record(task, ticket) for ticket in task.tickets],
     }
 
 
-def _ticket_record(ticket: TicketRow) -> dict[str, object]:
+def _ticket_record(task: TaskDetail, ticket: TicketRow) -> dict[str, object]:
     return {
         "ticket": ticket.id,
         "host": ticket.host,
@@ -141,7 +140,7 @@ def _ticket_record(ticket: TicketRow) -> dict[str, object]:
         "exit_code": ticket.exit_code,
         "reason": ticket.reason,
         # JSON is text: bytes that are not UTF-8 are replaced here, and printed as they are for people.
-        "stdout": ticket.stdout.decode("utf-8", "replace"),
+        "stdout": task.stdout_of(ticket).decode("utf-8", "replace"),
         "stderr": ticket.stderr.decode("utf-8", "replace"),
         **files_there(ticket.files),
     }
@@ -162,8 +161,7 @@ def _print(reader: Reader, task: TaskDetail) -> None:
             f"task {task.number} runs: `spe log {task.number} -f` shows what it prints", err=True
         )
     for ticket in task.tickets:
-        is_row = ticket.id == task.accepted_ticket
-        _print_attempt(name, ticket, _printed(task) if is_row else None)
+        _print_attempt(name, ticket, task.stdout_of(ticket))
     if task.state is TaskState.FAILED:
         _print_kept(reader.folder, task.number)
     for output in task.outputs:
@@ -171,34 +169,11 @@ def _print(reader: Reader, task: TaskDetail) -> None:
             _print_result(reader.folder, output)
 
 
-def _printed(task: TaskDetail) -> bytes | None:
-    """Return what the attempt of the table printed, where a result was read from that; else None.
-
-    It is stored once: with the result, and not with the attempt.
-    """
-    for output in task.outputs:
-        if _origin(task, output) == STDOUT and not output.file:
-            return _bytes(output)
-    return None
-
-
-def _origin(task: TaskDetail, output: Output) -> str:
-    # Rows of earlier versions do not tell what their results were read from.
-    return task.origins.get(output.name, output.name)
-
-
 def _is_whole_stdout(task: TaskDetail, output: Output) -> bool:
     """Tell whether a result is all that was printed, which stands under the attempt already."""
-    if _origin(task, output) != STDOUT or output.file:
+    if task.origin(output) != STDOUT or output.file:
         return False
-    return _bytes(output).decode("utf-8", "replace").rstrip("\n") == output.value.rstrip("\n")
-
-
-def _bytes(output: Output) -> bytes:
-    """Return what the program wrote, of which the value is a part or the whole."""
-    if output.raw is None:  # the bytes are the value and a newline
-        return output.value.encode() + b"\n"
-    return output.raw
+    return output.content.decode("utf-8", "replace").rstrip("\n") == output.value.rstrip("\n")
 
 
 def _print_kept(folder: Path, number: int) -> None:
@@ -209,15 +184,15 @@ def _print_kept(folder: Path, number: int) -> None:
         click.echo(f"-- kept of them: `spe files {number}`")
 
 
-def _print_attempt(name: str, ticket: TicketRow, printed: bytes | None) -> None:
-    """Print how an attempt ended, and its evidence. `printed`: its stdout, where a result has it."""
+def _print_attempt(name: str, ticket: TicketRow, stdout: bytes) -> None:
+    """Print how an attempt ended, and its evidence. `stdout`: what it printed."""
     if ticket.state == "expired" and not (ticket.stdout or ticket.stderr):
         return  # a copy, or never begun: there is nothing to tell
     head = f"{name}, ticket {ticket.id} on {ticket.host}: {ticket.state}"
     if ticket.reason:
         head += f": {ticket.reason}"
     click.echo(head)
-    _print_evidence(ticket, ticket.stdout or printed or b"")
+    _print_evidence(ticket, stdout)
 
 
 def _print_result(folder: Path, output: Output) -> None:

@@ -99,9 +99,9 @@ def _folder(run: str | None, file: Path, name: str | None) -> Path:
     for folder in (runs / run, Path(run)):
         if (folder / "sweep.db").exists():
             return folder
-    known = sorted(path.parent.name for path in runs.glob("*/sweep.db"))
-    todo = f"There are: {', '.join(known)}." if known else "`spe ls` lists all runs of this machine."
-    raise UsageError(f"there is no run {run}", where=f"{runs}/", todo=todo)
+    from ..session.known_runs import unknown_run
+
+    raise unknown_run(run, runs)
 
 
 def _address(folder: Path, run: Living, act: bool) -> str:

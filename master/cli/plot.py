@@ -76,9 +76,9 @@ def command(
     _check_output(output)
     with open_reader(file, name) as reader:
         if output is not None:
-            from .results import refuse_runs
+            from ..table.output_file import ANOTHER, check_not_in_runs
 
-            refuse_runs(reader.folder.parent, None, output)
+            check_not_in_runs(output, reader.folder.parent, ANOTHER)
         listing = Listing(reader)
         logs = log or ""
         asked = Asked(y or "", x or "", by or "", Form(form), "x" in logs, "y" in logs)
@@ -88,7 +88,9 @@ def command(
         todo = "Take another condition." if where else "`spe status` shows how far the sweep is."
         raise UsageError("no set has a row in the table: there is nothing to draw", todo=todo)
     if output is not None:
-        _write(found, output)
+        _write(found, output, reader.folder.parent)
+        if not quiet:
+            click.echo(f"{output}: {found.asked.title}", err=True)
     else:
         _show(found)
 
@@ -125,15 +127,12 @@ def _tell_running(reader: Reader) -> None:
         tell("the sweep is still running: the plot has the sets that are done by now")
 
 
-def _write(figure: Figure, output: Path) -> None:
-    from ..disk_errors import reason
+def _write(figure: Figure, output: Path, runs: Path) -> None:
+    from ..table.output_file import written
 
     data = _data(figure, output.suffix.lower().removeprefix("."))
-    try:
-        output.write_bytes(data)
-    except OSError as error:
-        what = f"it cannot be written: {reason(error)}"
-        raise UsageError(what, where=str(output), todo="Name another file with -o.") from error
+    with written(output, runs) as path:
+        path.write_bytes(data)
 
 
 def _data(figure: Figure, kind: str) -> bytes:

@@ -33,9 +33,10 @@ def command(run: str | None, output: Path, file: Path, quiet: bool, verbose: int
     Example: spe report pi -o pi.html
     """
     startup.load_aiohttp()  # the drawings are those of the page
-    from ..handin.output import check_has_rows, check_is_over, written
+    from ..handin.output import check_has_rows, check_is_over
     from ..handin.report import html_report
     from ..store.reader import Reader
+    from ..table.output_file import written
 
     folder, file = given_run(run, file)
     with Reader(folder) as reader:

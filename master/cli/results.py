@@ -57,24 +57,29 @@ def command(
     Example: spe results --where 'energy < 0 and n > 10' --sort energy --columns n,energy
     Example: spe results --files plots
     """
+    from ..table.files import kind_of, write_table
+    from ..table.output_file import is_stream
     from ..table.selection import Selection, Wanted
+    from ..text import counted
 
     with open_reader(file, name) as reader:
         names = None if columns is None else columns.split(",")
         wanted = Selection(reader, Wanted(where, names, sort))
         refuse_runs(reader.folder.parent, target, output)
+        kind = ""
         if target is not None:
             from .copied_files import copy, plan_copies
 
             plan = plan_copies(reader, wanted.rows())
             if output is not None:
                 _refuse_copy(plan, target, output)
+                kind = kind_of(output, json_)
             copy(plan, reader.folder, target)
             _say_copied(plan, target, json_, quiet)
         if output is not None:
-            from ..table.files import write_table
-
-            write_table(output, reader, wanted, ".json" if json_ else "")
+            count = write_table(output, reader, wanted, kind or kind_of(output, json_))
+            if not quiet and not is_stream(output):
+                click.echo(f"{output}: {counted(count, 'row')}", err=True)
         elif target is None:
             from ..table.files import write_lines
 
@@ -84,10 +89,11 @@ def command(
 
 def refuse_runs(runs: Path, target: Path | None, output: Path | None) -> None:
     """Raise UsageError for a place among the files that spe keeps itself: a copy would overwrite one."""
+    from ..table.output_file import check_not_in_runs
+
     for path, option in ((target, "--files"), (output, "-o")):
-        if path is not None and path.resolve().is_relative_to(runs.resolve()):
-            what = f"{runs} holds what spe keeps, and nothing else may be written there"
-            raise UsageError(what, where=str(path), todo=f"Name another place with {option}.")
+        if path is not None:
+            check_not_in_runs(path, runs, f"Name another place with {option}.")
 
 
 def _refuse_copy(plan: Plan, target: Path, output: Path) -> None:

@@ -148,7 +148,7 @@ def read_block(record: type[T], value: Any) -> T:
             made[one.name] = _collected(one.metadata["check"], given[name], name, found)
         elif one.default is REQUIRED:
             found.append(Missing(f"there is no {name}", path=(name,)))
-    found += [_unknown(name, list(known)) for name in given if name not in known]
+    found += [unknown(name, list(known)) for name in given if name not in known]
     if found:
         raise Faults(found)
     return record(**made)
@@ -174,7 +174,7 @@ def _check_name(name: str, check: Check[str]) -> None:
         raise WrongValue(fault.what, fault.todo, (name,)) from None
 
 
-def _unknown(name: Any, known: Sequence[str]) -> WrongValue:
+def unknown(name: Any, known: Sequence[str]) -> WrongValue:
     """Return the fault of a key that nobody knows, with the known key that it may have meant."""
     # All keys are listed where none is near: the list is short, and the page may not be at hand.
     # A block is known by a key that it alone has.

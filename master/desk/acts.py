@@ -18,7 +18,7 @@ from ..record import record
 from ..sweep.hosts import parse_line
 from ..text import counted, named, sets
 from .desk import Desk
-from .questions import signal_tasks
+from .questions import signal_tasks, why_not
 
 NEAR = 3  # hosts that are named to somebody who has named one that is not there
 META = "steering"  # the store's setting that keeps what was said, for a master that comes back
@@ -159,8 +159,11 @@ class Acts:
         ]
         before = await self.desk.store.put_back(numbers, failed_here)
         if not before:
-            none = "none of these has failed or was cancelled" if numbers else "no set has failed"
-            raise UsageError(none)
+            if not numbers:
+                raise UsageError("no set has failed")
+            # The words of a `spe retry` while nothing runs.
+            todo = "`spe status` names those that have failed."
+            raise UsageError(f"not a failed set: {', '.join(map(str, numbers))}", todo=todo)
         # After the store: a set that the store has not put back must not run
         dispatch.steering.put_back(before)
         await self.desk.obey()
@@ -184,13 +187,18 @@ class Acts:
             await self.desk.obey()
             cancelled += stored
         if not cancelled:
-            subject = "it is" if len(numbers) == 1 else "none of them is"
-            raise UsageError(f"{subject} neither waiting nor running")
+            raise UsageError(await self._why_none(numbers))
         sentence = f"{sets(len(cancelled))} cancelled; `spe retry` brings them back"
         rest = _rest(numbers, cancelled)
         if rest:
             sentence += f"; {rest} had been neither waiting nor running"
         return self._noted("cancelled", sentence)
+
+    async def _why_none(self, numbers: Sequence[int]) -> str:
+        """Return why none of these sets can be cancelled. Raises UsageError for an unknown one."""
+        if len(numbers) == 1:
+            return await why_not(self.desk, numbers[0])
+        return f"none of {named(sorted(numbers))} is waiting or running"
 
     async def pause_tasks(self, numbers: Sequence[int]) -> str:
         """Send SIGSTOP to the processes of these tasks."""

@@ -22,7 +22,7 @@ async def of_task(desk: Desk, task: int, do: str, **more: Any) -> Order:
     """
     ticket = _ticket_of(desk, task)
     if ticket is None:
-        raise NotDone(await asyncio.to_thread(_why_not, desk, task))
+        raise NotDone(await why_not(desk, task))
     return desk.orders.give(ticket.client, do, ticket=ticket.id, **more)
 
 
@@ -91,6 +91,11 @@ def _ticket_of(desk: Desk, number: int) -> Ticket | None:
         return None
     tickets = (desk.dispatch.board.tickets.get(one) for one in task.tickets)
     return next((t for t in tickets if t and t.state is TicketState.ISSUED and t.leased), None)
+
+
+async def why_not(desk: Desk, number: int) -> str:
+    """Return why a set is not one that runs. Raises UsageError for an unknown number."""
+    return await asyncio.to_thread(_why_not, desk, number)
 
 
 def _why_not(desk: Desk, number: int) -> str:

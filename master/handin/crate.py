@@ -54,8 +54,10 @@ def write_crate(
     file: Path,
     roles: Collection[Role],
     credits: Credits,
-) -> list[str]:
-    """Write the zip of a run that is over; return notes about what is not in it.
+) -> tuple[list[str], set[Role]]:
+    """Write the zip of a run that is over.
+
+    Return notes about what lies elsewhere, and the roles of files that the zip is without.
 
     `file`: spe.yaml; `roles`: of the sweep's files that are to be in the zip. Raises UsageError
     where that is impossible, OSError where a file cannot be read or written.
@@ -89,11 +91,13 @@ def write_crate(
         known = list(crate.packed)
         crate.add_bytes(SUMS, sums.encode())
         crate.add_bytes(METADATA, metadata(facts, known, credits).encode())
-    return [
+    without = {one.role for one in files if not (one.included or one.is_outside)}
+    notes = [
         f"{one.path} lies outside of the sweep's folder and is not in the zip; a replay needs it there"
         for one in files
         if one.is_outside and one.role in roles
     ]
+    return notes, without
 
 
 class _Crate:

@@ -1,14 +1,10 @@
-"""Places for what is written, and the run that is meant: is it over, is there anything to hand in?"""
+"""The run that is meant: is it over, is there anything to hand in?"""
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..disk_errors import reason
 from ..errors import UsageError
 from ..session.living import elsewhere, living
 from ..store.history import provenance
@@ -33,32 +29,3 @@ def check_has_rows(reader: Reader) -> None:
     if not provenance.has_rows(reader):
         todo = "Run it first: `spe run`; why sets failed is in `spe status`."
         raise UsageError("no set is finished yet", where=str(reader.folder), todo=todo)
-
-
-@contextlib.contextmanager
-def written(path: Path, runs: Path) -> Iterator[Path]:
-    """Yield a path to write to, whose content appears at `path` at the end, or not at all.
-
-    `runs`: the folder runs/, in which nothing may be written. Raises UsageError where `path` cannot
-    be written.
-    """
-    if path.resolve().is_relative_to(runs.resolve()):
-        what = f"{runs} holds what spe keeps, and nothing else may be written there"
-        raise UsageError(what, where=str(path), todo="Name another place with -o.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(0, "it is a folder")
-        # Before the work, which may take minutes: a place where nothing can be written is told now.
-        temporary.touch()
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        # Files of the run that cannot be read have their own names.
-        if error.filename not in (None, str(temporary), str(path)):
-            raise
-        what = f"it cannot be written: {reason(error)}"
-        raise UsageError(what, where=str(path), todo="Name another file with -o.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()

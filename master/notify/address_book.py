@@ -9,6 +9,7 @@ It lies in the user's configuration folder, outside of any project, and nobody e
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,11 +58,21 @@ def named(name: str, book: dict[str, str]) -> Address:
     """Return the address of a name. Raises UsageError for an unknown one."""
     path = file_of_user()
     if name not in book:
+        if not path.exists():
+            raise _no_file(name, path)
         near = nearest(name, book)
         todo = f"There are {', '.join(book)}." if book else f"Write `{name}: mailto:ADDRESS` there."
         todo = f"Did you mean {near}? {todo}" if near else todo
         raise UsageError(f"there is no address named {name}", where=str(path), todo=todo)
     return usable(address(book[name], name, f"{path}: {name}"))
+
+
+def _no_file(name: str, path: Path) -> UsageError:
+    """Return the error for a name while there is no file of names."""
+    folder, file = shlex.quote(str(path.parent)), shlex.quote(str(path))
+    line = f"(umask 077; mkdir -p {folder}; echo '{name}: mailto:NAME@HOST' >> {file})"
+    what = f"there is no address named {name}: this file does not exist"
+    return UsageError(what, where=str(path), todo=f"This line makes it, with mode 0600: {line}")
 
 
 def read_book() -> dict[str, str]:

@@ -30,6 +30,7 @@ class Facts:
     waiting: int
     reasons: tuple[tuple[int, str], ...] = ()  # of failed sets, the most frequent first
     because: tuple[str, ...] = ()  # why sets wait, or why no host works
+    continued: bool = False  # the run was begun by an earlier master
 
 
 @record
@@ -47,12 +48,17 @@ def message(event: str, facts: Facts, ident: str) -> Message:
     """Return the message of an event."""
     subject = f"spe: {facts.sweep}: {_headline(event, facts)}"
     todo = next_step(event, facts)
-    lines = [set_counts(facts.done, facts.total, facts.failed, facts.running, facts.waiting, cancelled=facts.cancelled)]
+    lines = []
+    if event != "done" or facts.cancelled:  # else the subject has said it
+        counts = (facts.done, facts.total, facts.failed, facts.running, facts.waiting)
+        lines.append(set_counts(*counts, cancelled=facts.cancelled))
     lines += [f"{count} × {_shortened(reason)}" for count, reason in facts.reasons[:MOST_REASONS]]
     if len(facts.reasons) > MOST_REASONS:
         lines.append(f"and {counted(len(facts.reasons) - MOST_REASONS, 'more reason')}")
     lines += [_shortened(one) for one in facts.because[:MOST_REASONS]]
-    lines += ["", f"time:   {seconds(facts.seconds)}", f"master: {facts.host}"]
+    since = " since it was continued" if facts.continued else ""
+    lines += [""] if lines else []
+    lines += [f"time:   {seconds(facts.seconds)}{since}", f"master: {facts.host}"]
     lines += [f"folder: {printable(facts.folder)}", f"next:   {todo}"]
     return Message(event, printable(subject), "\n".join(lines) + "\n", ident, _record(event, facts, todo))
 

@@ -164,6 +164,7 @@ class Notices:
             waiting=counts.get(TaskState.WAITING, 0),
             reasons=reasons,
             because=tuple(because),
+            continued=self._resumed,
         )
 
     def _read(self) -> tuple[dict[TaskState, int], tuple[tuple[int, str], ...]]:

@@ -6,6 +6,7 @@
     detached         A run without a terminal
     folder_identity  The identity of a folder, which a copy of it does not have
     forwarding       The line for a person who is logged in over SSH: how to open the page
+    known_runs       The runs that there are below runs/, for whoever names one that is not there
     living           The run that goes on in a folder, if one does
     lock             One spe at a time works on a sweep
     run_folder       runs/<name>/ of a run that goes on, wherever people move it meanwhile

@@ -45,6 +45,14 @@ def who_runs(folder: Path) -> Runner | None:
     return None
 
 
+def was_killed(folder: Path) -> bool:
+    """Tell whether the last run here ended without a word, so that nothing runs.
+
+    A run that ends removes its session.
+    """
+    return (folder / "session").is_dir() and who_runs(folder) is None
+
+
 def wait_for(runner: Runner) -> None:
     """Return when the process of a run has ended, or when it is time to look again."""
     if not runner.pid:

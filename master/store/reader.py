@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from ..record import record
 from ..results.extraction import StoredSet
 from ..results.table_files import FailedRow, ResultRow
 from ..session.run_folder import Folder, database_of, real
+from ..session.runners import was_killed
 from . import schema, stored
 from .database import OpenForReading
 from .sessions import ASIDE, RunEnd, read_end
@@ -147,6 +149,8 @@ class Reader:
             found[TaskState(state)] = sets
         # To the store, what is out waits.
         out = min(int(self.meta("out", "0")), found[TaskState.WAITING])
+        if out and was_killed(self.folder):
+            out = 0
         found[TaskState.WAITING] -= out
         found[TaskState.RUNNING] += out
         return found
@@ -334,7 +338,10 @@ class Reader:
         # In the order of the table; behind its columns stands what it does not have.
         places = {name: place for place, name in enumerate(self.results)}
         outputs.sort(key=lambda one: places.get(one.name, len(places)))
-        return read_task(self.connection, number, self.plan, outputs, self.specs())
+        found = read_task(self.connection, number, self.plan, outputs, self.specs())
+        if found.state is TaskState.RUNNING and was_killed(self.folder):
+            return replace(found, state=TaskState.WAITING)
+        return found
 
     def refused(self) -> int:
         """Return how many of today's sets have failed only because `results` refuses what is stored."""

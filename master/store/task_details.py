@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import UsageError
 from ..model import Output, ResultSpec, TaskState, TicketState
 from ..record import record
-from ..results.extraction import Evidence
+from ..results.extraction import STDOUT, Evidence
 from ..results.leftovers import Leftovers, parse
 from .stored import kept_of
 
@@ -67,6 +67,31 @@ class TaskDetail:
             return False
         states = {one.id: one.state for one in self.tickets}
         return states.get(self.accepted_ticket) == TicketState.ACCEPTED
+
+    def stdout_of(self, ticket: TicketRow) -> bytes:
+        """Return what an attempt printed to stdout.
+
+        Where a result was read from that, it is stored once: with the result, not with the attempt.
+        """
+        if ticket.stdout or ticket.id != self.accepted_ticket:
+            return ticket.stdout
+        for output in self.outputs:
+            if self.origin(output) == STDOUT and not output.file:
+                return output.content
+        kept = (one.raw for one in self.kept if one.source == STDOUT and not one.file)
+        return next(kept, None) or b""
+
+    def origin(self, output: Output) -> str:
+        """Return what a result was read from."""
+        # Rows of earlier versions do not tell it.
+        return self.origins.get(output.name, output.name)
+
+    @property
+    def last_run(self) -> TicketRow | None:
+        """The attempt of the table, else the last one that began; None where none did."""
+        ran = [one for one in self.tickets if one.state != TicketState.EXPIRED or one.stdout or one.stderr]
+        accepted = [one for one in ran if one.id == self.accepted_ticket]
+        return next(reversed(accepted or ran), None)
 
     @property
     def absence(self) -> str:

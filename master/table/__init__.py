@@ -8,6 +8,7 @@
     extras     Libraries that a plain installation does not have
     files      The table as a file: csv, json, parquet, xlsx
     frames     The table as a data frame of pandas or polars
+    output_file  A file that the user names for what is written: whole, or not at all
     pages      Some rows, as a condition and a sorting see them
     selection  The rows and columns that somebody asks for
     sheet      The table as a sheet of Excel or LibreOffice

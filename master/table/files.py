@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from ..disk_errors import reason
 from ..errors import UsageError
 from ..results.table_files import csv_line, row_as_json
+from ..text import named, nearest
 from .arrow import arrow_table
 from .columns import columns_of
 from .extras import library
+from .output_file import ANOTHER, is_stream, written
 from .sheet import write_sheet
 
 if TYPE_CHECKING:
@@ -19,31 +20,78 @@ if TYPE_CHECKING:
     from .selection import Selection
 
 
-def write_table(path: Path, reader: Reader, selection: Selection, kind: str = "") -> None:
-    """Write the selected table to a file of this kind, which its name tells unless it is given.
+KINDS = (".csv", ".json", ".parquet", ".xlsx")
+#: Ends of names of other programs -> the kind that is meant.
+_MEANT = {
+    ".arrow": ".parquet",
+    ".feather": ".parquet",
+    ".jsonl": ".json",
+    ".ndjson": ".json",
+    ".pq": ".parquet",
+    ".tsv": ".csv",
+    ".txt": ".csv",
+    ".xls": ".xlsx",
+}
 
-    Kinds: .parquet, .xlsx, .json; all others are CSV. Raises UsageError where that is impossible;
-    no new file is left half written then.
+
+def kind_of(path: Path, as_json: bool) -> str:
+    """Return the kind of table that the end of a name says. Raises UsageError for another end.
+
+    `as_json`: it is JSON where the name says nothing. A device or a pipe gets lines as they are
+    printed.
     """
-    kind = kind or path.suffix.lower()
-    before = path.exists()
-    try:
+    end = path.suffix.lower()
+    if end in KINDS:
+        return end
+    if as_json:
+        return ".json"
+    if is_stream(path):
+        return ".csv"
+    todo = f"There are: {named(KINDS)}. Without -o, the table is printed."
+    near = _MEANT.get(end) or nearest(end, KINDS)
+    todo = f"Did you mean {near}? {todo}" if near else todo
+    what = f"no table is written as {end}" if end else "its name does not say what to write"
+    raise UsageError(what, where=str(path), todo=todo)
+
+
+def write_table(
+    path: Path, reader: Reader, selection: Selection, kind: str, todo: str = ANOTHER
+) -> int:
+    """Write the selected table as a file of this kind, one of KINDS; return its number of rows.
+
+    Raises UsageError where that is impossible, with `todo` if the path is why: the file stays as it
+    was then.
+    """
+    with written(path, reader.folder.parent, todo) as part:
         if kind == ".parquet":
-            library("pyarrow.parquet", path.name).write_table(arrow_table(reader, selection), path)
-        elif kind == ".xlsx":
-            write_sheet(path, selection, columns_of(reader, selection.head))
-        else:
-            rows = selection.all_cells()  # before the file is emptied: the condition may be wrong
-            with path.open("wb") as stream:
-                lines = json_lines if kind == ".json" else csv_lines
-                stream.writelines(lines(selection, rows))
-    except OSError as error:
-        what = f"it cannot be written: {reason(error)}"
-        raise UsageError(what, where=str(path), todo="Name another file with -o.") from error
-    except UsageError:
-        if not before:
-            path.unlink(missing_ok=True)
-        raise
+            table = arrow_table(reader, selection)
+            library("pyarrow.parquet", path.name).write_table(table, part)
+            return len(table)
+        if kind == ".xlsx":
+            return write_sheet(part, path, selection, columns_of(reader, selection.head))
+        rows = Counted(selection.all_cells())
+        with part.open("wb") as stream:
+            lines = json_lines if kind == ".json" else csv_lines
+            stream.writelines(lines(selection, rows))
+        return rows.count
+
+
+class Counted:
+    """Rows that are counted while they are read."""
+
+    def __init__(self, rows: Iterator[list[str]]) -> None:
+        self.count = 0
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """Return this."""
+        return self
+
+    def __next__(self) -> list[str]:
+        """Return the next row."""
+        row = next(self._rows)
+        self.count += 1
+        return row
 
 
 def csv_lines(selection: Selection, rows: Iterator[list[str]]) -> Iterator[bytes]:

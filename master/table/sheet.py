@@ -19,14 +19,17 @@ MOST_ROWS, MOST_COLUMNS, MOST_CHARACTERS = 1_048_576, 16_384, 32_767
 MOST_DIGITS = 10**15  # Excel keeps fifteen digits; a larger whole number is written as a text
 
 
-def write_sheet(path: Path, selection: Selection, columns: Sequence[Column]) -> int:
-    """Write a sheet, return its number of rows. Raises UsageError for what no sheet can hold."""
+def write_sheet(file: Path, path: Path, selection: Selection, columns: Sequence[Column]) -> int:
+    """Write a sheet to `file`, return its number of rows.
+
+    Raises UsageError, in which the file is `path`, for what no sheet can hold.
+    """
     xlsx = library("xlsxwriter", "a sheet of Excel")
     if len(columns) > MOST_COLUMNS:
         raise _too_much(path, f"{len(columns)} columns", f"{MOST_COLUMNS}")
     # Row by row to the disk. Texts are texts, whatever they begin with: no formulas, no links.
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    book = xlsx.Workbook(path, options)
+    book = xlsx.Workbook(file, options)
     sheet = book.add_worksheet("results")
     sheet.freeze_panes(1, 1)
     sheet.write_row(0, 0, [one.name for one in columns], book.add_format({"bold": True}))

@@ -98,13 +98,15 @@ def test_counts_failures_logs_and_files_are_there(ran: Bench) -> None:
     run = spe.open(ran.runs("t"))
     assert run.counts() == {"waiting": 0, "running": 0, "done": 15, "failed": 3, "cancelled": 0}
     failed = run.failed()
-    assert {one["parameters"]["x"] for one in failed} == {"3"}
+    assert [one["parameters"]["x"] for one in failed] == [3, 3, 3]
+    assert {tuple(type(v) for v in one["parameters"].values()) for one in failed} == {(int, float, str)}
     assert all("exit code 4" in one["reason"] for one in failed)
     log = run.log(failed[0]["number"])
     assert log.stdout.startswith("e=-3.5\n") and log.stderr == "no room\n" and "exit code 4" in log.reason
     done = next(iter(run.results()))
     (file,) = run.files(done["number"])
     assert file.read_text() == f"content {done['x']}\n"
+    assert file.is_absolute() and file.result == "file"
     with pytest.raises(UsageError, match="999"):
         run.log(999)
     with pytest.raises(UsageError, match="999"):
@@ -193,6 +195,12 @@ def test_a_run_that_goes_on_is_read_and_watched(bench: Bench) -> None:
         ({"columns": ["x", "y"]}, "there is no column 'y'"),
         ({"columns": "x"}, r"Write columns=\['x'\]"),
         ({"sort": "-none"}, "there is no column 'none'"),
+        ({"where": 42}, "where is no text\n  Write a condition in quotes"),
+        ({"where": lambda row: True}, "where is no text\n  Write a condition in quotes"),
+        ({"columns": 42}, "columns is no list of names"),
+        ({"columns": [1]}, "columns is no list of names"),
+        ({"sort": 1}, "sort is no name"),
+        ({"where": "'x'"}, "'x'\" is not a condition: a number or a text says nothing"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_read(ran: Bench, words: dict[str, Any], said: str) -> None:
@@ -212,6 +220,15 @@ def test_a_name_that_never_ran_is_told_at_once(bench: Bench) -> None:
         spe.open("nothing")
 
 
+def test_what_a_failed_set_has_left_is_among_its_files(bench: Bench) -> None:
+    bench.write("spe.yaml", "name: t\ncommand: sh -c 'echo left > note.txt; exit 1'\nparameters: {grid: {x: [1]}}\n"
+                "hosts: [localhost]\nattempts: 1\nkeep_failed: 1MB\n")  # fmt: skip
+    assert bench.spe("run", "-q").code == 1
+    (file,) = spe.open("t").files(1)
+    assert (file.name, file.result, file.read_text()) == ("note.txt", "(failed)", "left\n")
+    assert file.is_absolute() and file.parent.name == "1"
+
+
 @pytest.mark.parametrize(("name", "extra"), [("polars", "polars"), ("pandas", "pandas"), ("pyarrow", "arrow")])
 def test_a_library_that_is_not_installed_is_named_with_its_pip_line(
     ran: Bench, monkeypatch: pytest.MonkeyPatch, name: str, extra: str
@@ -219,6 +236,38 @@ def test_a_library_that_is_not_installed_is_named_with_its_pip_line(
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UsageError, match=rf"{name}, which is not installed\n  pip install 'spe\[{extra}\]'"):
         getattr(spe.open("t").results(), extra)()
+
+
+def test_a_prompt_and_a_notebook_show_names_counts_columns_and_the_first_rows(ran: Bench) -> None:
+    run = spe.open("t")
+    assert repr(run) == f"run t: 15 done, 3 failed, in {run.folder}"
+    lines = repr(run.results(columns=["x", "tag"], sort="x")).splitlines()
+    assert lines[:3] == ["15 rows, 2 columns, the first 10:", "x  tag", "1  a,b"] and len(lines) == 12
+    assert repr(run.results("x == 1", columns=["x"])).startswith("6 rows, 1 column\nx\n1\n")
+    assert repr(run.results("x > 99", columns=["x"])) == "0 rows, 1 column\nx"
+    html = run.results("tag == 'ü \"q\"'", columns=["tag"])._repr_html_()
+    assert "<td>ü &quot;q&quot;</td>" in html and html.count("<tr>") == 6
+    broken = run.results("tag + 1 > x")
+    assert "where, set 1" in repr(broken) and "where, set 1" in broken._repr_html_()
+    assert "object at" not in repr(spe.Sweep("echo {{ x }}", folder="f"))
+    assert "Sweep" in dir(spe) and {one for one in dir(spe) if not one.startswith("_")} == {"Sweep", "open", "watch"}
+
+
+@pytest.mark.parametrize("form", ["pandas", "polars"])
+def test_one_line_brings_all_libraries_of_a_form(ran: Bench, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    for name in ("pyarrow", form):
+        monkeypatch.setitem(sys.modules, name, None)
+        with pytest.raises(UsageError, match=rf"pip install 'spe\[{form}\]'"):
+            getattr(spe.open("t").results(), form)()
+
+
+def test_a_path_that_cannot_be_written_is_told_without_options_of_the_command_line(ran: Bench) -> None:
+    results = spe.open("t").results()
+    for write in (results.csv, results.parquet):
+        for place in ("no/such/folder.csv", "runs/t/mine.csv"):
+            with pytest.raises(UsageError, match=r"Give another path\.") as caught:
+                write(place)
+            assert "-o" not in str(caught.value).replace("pip", "")
 
 
 def test_import_spe_loads_nothing_heavy() -> None:

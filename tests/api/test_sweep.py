@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -104,18 +105,21 @@ def test_values_of_numpy_paths_and_truths_are_what_they_say(bench: Bench) -> Non
     assert row["out"] == '0.1 3 x/y true a "b" ü'
 
 
-def test_a_failed_set_has_no_row_and_is_told_by_the_run(bench: Bench) -> None:
+def test_a_failed_set_has_no_row_and_is_told_by_the_run(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
     sweep = spe.Sweep("sh -c 'test {{ x }} != 2 && echo 1'", attempts=1, **KEYS)
     sweep.add({"x": 1}, {"x": 2})
     assert [row["x"] for row in sweep.as_completed()] == [1]
     run = sweep.run()
-    assert run.counts()["failed"] == 1 and run.failed()[0]["parameters"] == {"x": "2"}
+    assert run.counts()["failed"] == 1 and run.failed()[0]["parameters"] == {"x": 2}
+    said = capfd.readouterr().err
+    assert said.count("task 2 (x=2) failed: ") == 1, said
+    assert said.count(f"see them with spe.open('{run.folder}').failed()") == 1 and "spe log" not in said, said
 
 
 @pytest.mark.parametrize(
     ("keys", "sets", "error", "said"),
     [
-        ({"comand": "x"}, [{"x": 1}], ConfigError, "comand"),
+        ({"after": "x"}, [{"x": 1}], UsageError, r"spe.Sweep has no after=\n.*`spe run && NEXT`"),
         ({"hosts": ["nowhere.invalid"]}, [{"x": 1}], NothingRuns, "no host came up"),
         ({"worker": "nothing"}, [{"x": 1}], ConfigError, "nothing"),
         ({}, [], UsageError, "there is no set"),
@@ -126,10 +130,51 @@ def test_a_failed_set_has_no_row_and_is_told_by_the_run(bench: Bench) -> None:
 def test_mistakes_are_errors_with_a_sentence(
     bench: Bench, keys: dict[str, Any], sets: list[dict[str, Any]], error: type[Exception], said: str
 ) -> None:
-    sweep = spe.Sweep("echo 1", **(KEYS | keys))
     with pytest.raises(error, match=said):
+        sweep = spe.Sweep("echo 1", **(KEYS | keys))
         sweep.add(*sets)
         sweep.run()
+
+
+@pytest.mark.parametrize(
+    ("key", "near"),
+    [("result", "Did you mean results?"), ("gird", "Did you mean grid? Write parameters={'grid': ...}."),
+     ("hots", "Did you mean hosts?"), ("xyzzy", "There are name, ")],
+)  # fmt: skip
+def test_an_unknown_key_is_refused_when_the_sweep_is_described(key: str, near: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"spe.Sweep has no {key}=\n  {near}")):
+        spe.Sweep("echo 1", **{key: {}})
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(None, "null"), ([1], "a list"), ((1, 2), "a list"), ({"a": 1}, "an object"), (b"x", "bytes"),
+     (range(3), "a list"), (object(), "an object of object"), ("\udc80", "half a character")],
+)  # fmt: skip
+def test_what_json_lines_refuse_as_a_value_is_refused_with_its_name(value: Any, kind: str) -> None:
+    sweep = spe.Sweep("echo 1")
+    with pytest.raises(UsageError, match=f"add: x (is|has) {kind}"):
+        sweep.add(y=1, x=value)
+    numpy = pytest.importorskip("numpy")
+    with pytest.raises(UsageError, match="add: x is a list"):
+        sweep.add(x=numpy.array([1.0]))
+
+
+@pytest.mark.parametrize("wrong", [[{"x": 1}], 42, "x"])
+def test_what_is_no_set_is_refused_with_what_to_write(wrong: Any) -> None:
+    with pytest.raises(UsageError, match=r'a set is no dict.*\n.*Write add\(\{"x": 1\}'):
+        spe.Sweep("echo 1").add(wrong)
+    with pytest.raises(UsageError, match="the name 1 is no text"):
+        spe.Sweep("echo 1").add({1: 2})
+
+
+def test_equal_sets_are_one_and_nothing_is_said_of_them(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
+    sweep = spe.Sweep("echo {{ x }}", **(KEYS | {"results": {"out": "stdout"}}))
+    sweep.add({"x": 1}, {"x": 1}, {"x": "1"})
+    sweep.add(x=True)
+    sweep.add(x=1)
+    assert {row["x"] for row in sweep.run().results(columns=["x"])} == {"1", "true"}
+    assert "are equal" not in capfd.readouterr().err
 
 
 def test_a_spe_yaml_of_a_person_is_not_written_over(bench: Bench) -> None:

@@ -146,7 +146,7 @@ def test_a_sweep_that_is_not_there_cannot_be_waited_for(bench: Bench) -> None:
     said = bench.refused(*second("--after", "fisrt"))
     assert "there is no sweep 'fisrt' to wait for" in said and "Nothing has run in this folder" in said
     bench.ok("run", "-n", "first", "-p", "x=a", "--", "echo", "{{ x }}")
-    assert "There is first." in bench.refused(*second("--after-any", "fisrt"))
+    assert "Did you mean first? There are: first." in bench.refused(*second("--after-any", "fisrt"))
     assert "exclude each other" in bench.refused(*second("--after", "first", "--after-any", "first"))
     assert "name of a folder below runs/" in bench.refused(*second("--after", "../first"))
 

@@ -49,6 +49,33 @@ hosts: [localhost slots=1]
     return bench
 
 
+def test_programs_are_told_the_same_output_as_people_of_sets_that_are_done(bench: Bench) -> None:
+    import spe
+
+    bench.write(
+        "spe.yaml",
+        "name: t\ncommand: sh -c 'echo before; echo y={{ x }}; echo warns >&2'\nparameters: {grid: {x: [1, 2]}}\n"
+        "results: {y: {from: stdout, regex: 'y=(.*)', as: int}}\nhosts: [localhost]\n",
+    )
+    bench.ok("run", "-q")
+
+    def all_say() -> None:
+        for number in (1, 2):
+            printed = f"before\ny={number}\n"
+            assert f"-- stdout\n{printed}-- stderr\nwarns\n" in bench.ok("log", str(number)).out
+            (task,) = bench.ok("log", str(number), "--json").json
+            shown = [(one["stdout"], one["stderr"]) for one in task["tickets"] if one["state"] == "accepted"]
+            assert shown == [(printed, "warns\n")]
+            log = spe.open(bench.runs("t")).log(number)
+            assert (log.stdout, log.stderr) == (printed, "warns\n")
+
+    all_say()
+    old = "{from: stdout, regex: 'y=(.*)', as: int}"
+    bench.write("spe.yaml", (bench.folder / "spe.yaml").read_text().replace(old, "z.txt"))
+    bench.spe("collect")
+    all_say()
+
+
 def told(bench: Bench, kind: str) -> dict[str, Any]:
     """The attempt at this set, without such that were fetched ahead and given back."""
     (task,) = bench.ok("log", str(KINDS.index(kind) + 1), "--json").json

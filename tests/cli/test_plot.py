@@ -143,7 +143,7 @@ def test_of_a_sweep_that_runs_the_sets_that_are_done_are_drawn_and_that_is_told(
     running = bench.start("run", "-q")
     wait_until(lambda: bench.spe("plot", "y", "-o", "y.csv").code == 0, "one set is done")
     done = bench.ok("plot", "y", "-o", "y.csv")
-    assert done.err == "spe: the sweep is still running: the plot has the sets that are done by now\n"
+    assert done.err == "spe: the sweep is still running: the plot has the sets that are done by now\ny.csv: y over x\n"
     assert (bench.folder / "y.csv").read_text() == "number,x,y\n1,1.0,1.0\n"
     Path(bench.environment["GATE"]).touch()
     assert running.end().code == 0

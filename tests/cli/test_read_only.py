@@ -19,7 +19,7 @@ from .kit import Bench, Done
 SWEEP = "name: s\ncommand: ./work {{ n }}\nattempts: 1\nparameters: {grid: {n: [1, 2, 3]}}\n"
 READING = (
     ("status",), ("status", "--json"), ("results",), ("show", "1"), ("log", "1"), ("log", "--failed"), ("why", "1"),
-    ("hosts",), ("events", "--past"),
+    ("hosts",), ("events", "--past"), ("files", "1"), ("ls",),
 )  # fmt: skip
 ASKING = (("events",), ("top",), ("ps",), ("attach",), ("pause",), ("ask", "1", "--", "ls"))
 #: Commands of another uid: modules are loaded before, as those of a test may lie where nobody else reads.

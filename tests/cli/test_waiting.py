@@ -8,6 +8,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+import spe
 from waiting import wait_until
 
 from .kit import Bench, Started
@@ -98,6 +99,11 @@ def test_of_a_run_that_was_killed_status_says_that_it_ended_without_a_word(bench
     running.end()
     told = bench.start("status").end()
     assert "6 sets wait: the last run did not come to its end" in told.out, told
+    assert "0 of 6 sets done, 0 failed, 0 running, 6 waiting" in told.out, told
+    counted = bench.start("status", "--json").end().json
+    assert (counted["running"], counted["waiting"]) == (0, 6)
+    assert spe.open(bench.runs()).counts()["running"] == 0
+    assert bench.start("show", "1", "--json").end().json["state"] == "waiting"
     bench.open_gate()
     bench.ok("run")
     assert "did not come to its end" not in bench.ok("status").out

@@ -101,8 +101,12 @@ def test_a_cancelled_task_never_runs_and_its_ticket_is_called_back(tmp_path: Pat
             assert await at.desk.ping(client, [ticket], 0) == [ticket]
             assert await at.desk.complete(client, ticket, at.parts("1")) == "expired"
             assert [at.dispatch.board.tickets[t].task for t in await at.take(client, 5)] == [3]
-            with pytest.raises(UsageError, match="neither waiting nor running"):
+            with pytest.raises(UsageError, match="task 1 does not run now: it is cancelled"):
                 await say(acts, "cancel", tasks=[1])
+            with pytest.raises(UsageError, match=r"there is no task 9\n  The numbers go from 1 to 3\."):
+                await say(acts, "cancel", tasks=[9])
+            with pytest.raises(UsageError, match="none of 1, 2 and 9 is waiting or running"):
+                await say(acts, "cancel", tasks=[2, 1, 9])
 
     asyncio.run(run())
 
@@ -159,6 +163,8 @@ def test_failed_and_cancelled_sets_run_again_while_the_sweep_goes_on(tmp_path: P
             assert await say(acts, "retry") == "1 set waits again"
             with pytest.raises(UsageError, match="no set has failed"):
                 await say(acts, "retry")
+            with pytest.raises(UsageError, match=r"not a failed set: 3, 99\n  `spe status`"):
+                await say(acts, "retry", tasks=[3, 99])
             assert at.dispatch.board.more and at.dispatch.board.fed == -1
             await at.feed()
             assert sorted(at.dispatch.board.tasks) == [1, 2, 3]

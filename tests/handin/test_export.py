@@ -87,6 +87,19 @@ def test_program_and_inputs_are_in_it_only_when_they_are_asked_for(ran: Sweep) -
         }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--program", "--inputs"), "`spe replay y.zip` repeats it\n"),
+        (("--program",), "repeats it where FOLDER has the inputs; `spe export --inputs` puts them into the zip\n"),
+        ((), "has the program and inputs; `spe export --program --inputs` puts them into the zip\n"),
+    ],
+)
+def test_the_last_line_says_what_a_replay_needs(ran: Sweep, words: tuple[str, ...], said: str) -> None:
+    assert ran.bench.ok("export", "-o", "y.zip", *words).err.endswith(said)
+    (ran.bench.folder / "y.zip").unlink()
+
+
 def test_without_the_library_the_message_has_the_line_that_installs_it(ran: Sweep) -> None:
     said = ran.bench.refused("export", "-o", "y.zip", **without_rocrate(ran.bench.root))
     assert "spe export needs rocrate, which is not installed" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -115,9 +116,28 @@ def test_an_unknown_name_is_told_with_those_that_there_are(config: Path) -> None
 
 
 def test_without_a_file_the_line_to_write_is_told(config: Path) -> None:
-    with pytest.raises(UsageError, match="no address named me") as caught:
+    with pytest.raises(UsageError, match="no address named me: this file does not exist") as caught:
         targets(recipients("me"))
-    assert caught.value.todo == "Write `me: mailto:ADDRESS` there." and not config.exists()
+    assert not config.exists()
+    line = caught.value.todo.removeprefix("This line makes it, with mode 0600: ")
+    subprocess.run(["sh", "-c", line], check=True)
+    assert file_of_user().stat().st_mode & 0o777 == 0o600
+    assert read_book() == {"me": "mailto:NAME@HOST"}
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("mailto:", "mailto: without an e-mail address"),
+        ("mailto:nonsense", "this is no e-mail address after mailto:"),
+        ("done=mailto:nonsense", "this is no e-mail address after mailto:"),
+        ("http://example.org/hook", "http: would send the message"),
+    ],
+)
+def test_an_address_that_no_file_can_help_says_what_is_wrong_with_it(text: str, what: str) -> None:
+    with pytest.raises(ValueError, match=what) as caught:
+        recipients(text)
+    assert "notify.yaml" not in str(caught.value)
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o602])

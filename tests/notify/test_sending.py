@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,11 +83,20 @@ def test_each_event_has_a_subject_and_a_next_step(event: str, subject: str, verb
     assert f"next:   cd /p && {verb} --name 'a b'" in told.text and "\nlab01 is not up: refused\n" in told.text
 
 
+def test_counts_are_said_once_and_the_time_of_a_run_that_goes_on_is_named_so() -> None:
+    facts = Facts("pi", "/f", "/", "h", 65.0, 9, 8, 1, 0, 0, 0)
+    told = message("done", facts, "x")
+    assert "8 of 9 sets are done, 1 failed" in told.subject and "sets done" not in told.text
+    assert told.text.startswith("time:   65 s\n")
+    assert "8 of 9 sets done, 1 failed" in message("first_failure", facts, "x").text
+    assert "time:   65 s since it was continued\n" in message("done", replace(facts, continued=True), "x").text
+
+
 def test_what_programs_wrote_is_shortened_and_cannot_add_lines_or_headers() -> None:
     reasons = tuple((1, f"{number} bad\r\nBcc: eve@example.org\x1b[1m {'x' * 999}") for number in range(9))
     facts = Facts("pi\nBcc: eve", "/f", "/", "h", 1.0, 9, 0, 9, 0, 0, 0, reasons)
     told = message("done", facts, "x")
-    assert "\n" not in told.subject and len(told.text.splitlines()) == 12
+    assert "\n" not in told.subject and len(told.text.splitlines()) == 11
     assert max(map(len, told.text.splitlines())) < 310 and "\x1b" not in told.text
     assert "and 4 more reasons" in told.text
     assert by_mail._letter(at("mailto:a@b").mail, told)["Bcc"] is None  # type: ignore[arg-type]

@@ -96,6 +96,31 @@ def test_all_others_are_jinjas(text: str) -> None:
     assert Condition(text).holds({"x": "2"}) in (True, False)
 
 
+@pytest.mark.parametrize("text", ["'x'", "5", "-x", "x + 1", "x ~ 'a'", "[x]", "x > 1 or 'a'", "not 5"])
+def test_a_number_or_a_text_is_no_condition(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not a condition: a number or a text says nothing"):
+        Condition(text)
+
+
+@pytest.mark.parametrize("text", ["x", "(x)"])
+def test_a_lone_name_is_no_condition(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"x alone says nothing\n  Compare it: `x > 5`"):
+        Condition(text)
+
+
+def test_true_false_tests_and_names_that_are_joined_are_conditions() -> None:
+    for text in ("true", "not x", "x > 1 and y", "x is even", "x in [1]", "(x > 1) == true", "1 if x else 0"):
+        assert Condition(text).text == text
+
+
+@pytest.mark.parametrize("text", ["x > 'a'", "x + 'a' == 5", "1 < x < 'a'", "x | int > 'a'", "'a' + x == 'a5'"])
+def test_a_number_beside_a_text_is_told_in_these_words(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Condition(text).holds({"x": "5"})
+    assert "can't be told: a number and a text do not go together" in caught.value.what
+    assert caught.value.todo == "Write a number without quotes, and a text with ==."
+
+
 def test_a_row_that_cannot_be_told_sends_all_to_be_asked_one_by_one() -> None:
     condition = Condition("x < 3 and y")
     assert condition.places({"x": [1, 2], "y": [1, 0]}) == [0]

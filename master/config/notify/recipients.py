@@ -25,6 +25,7 @@ STALLED_AFTER = 900.0  # seconds; a host may take ten minutes to come up
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*\Z", re.ASCII)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_LOOPBACK = re.compile(r"//(?:[^@/]*@)?(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/?#]|\Z)")
 _MAILBOX = r"[^\s@,:/?%]+@[^\s@,:/?%]+"
 _MAILTO = re.compile(rf"mailto:{_MAILBOX}(?:,{_MAILBOX})*\Z")
 # `done=me`: an address has a colon before its first equals sign, a name has no equals sign.
@@ -67,11 +68,23 @@ def _address(value: Any) -> str:
         raise wrong(text, _WANTED)
     if _is_plain(text):
         return text
+    _check_without_secret(scheme[1].lower(), text[scheme.end() :])
     raise WrongValue(
         f"an address that may hold a password or a token ({scheme[1]}:…) does not belong here: "
         "others read spe.yaml and command lines",
         f"Put it into {OWN_FILE} (mode 0600) as `me: ADDRESS`, and write `notify: me`.",
     )
+
+
+def _check_without_secret(scheme: str, rest: str) -> None:
+    """Raise WrongValue for what is wrong whatever secrets it holds, so that no file helps."""
+    if scheme == "mailto" and not rest:
+        raise WrongValue("mailto: without an e-mail address", "Write mailto:NAME@HOST.")
+    if scheme == "mailto" and "@" not in rest and "?" not in rest and not rest.startswith("//"):
+        raise WrongValue("this is no e-mail address after mailto:", "Write mailto:NAME@HOST.")
+    if scheme == "http" and not _LOOPBACK.match(rest):
+        what = "http: would send the message, and what the address holds, unencrypted"
+        raise WrongValue(what, "Write https:.")
 
 
 def _is_plain(text: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import nodes
 
+from ...errors import ConfigError
 from ...record import record
 
 _COMPARED: Mapping[str, type[ast.cmpop]] = {
@@ -67,6 +68,33 @@ def compiled(tree: nodes.Expr, names: Iterable[str]) -> Compiled | None:
         return Compiled(ordered, _made(of_one), _made(places))
     except (_NotCovered, RecursionError):
         return None
+
+
+def check_condition(tree: nodes.Expr, text: str) -> None:
+    """Raise ConfigError for an expression that is surely a number or a text, not true or false.
+
+    In `a > 5 and flag`, a column stands for "not 0, not empty"; one alone is a slip more often.
+    """
+    if isinstance(tree, nodes.Name):
+        what, name = f"{tree.name} alone says nothing", tree.name
+    elif _has_value_for_truth(tree):
+        what, name = "a number or a text says nothing", "x"
+    else:
+        return
+    todo = f"Compare it: `{name} > 5`, or `{name} == 'a'`."
+    raise ConfigError(f"{text!r} is not a condition: {what}", todo=todo)
+
+
+def _has_value_for_truth(node: nodes.Expr) -> bool:
+    """Tell whether a number, text or list stands where something true or false belongs."""
+    match node:
+        case nodes.Not():
+            return _has_value_for_truth(node.node)
+        case nodes.And() | nodes.Or():
+            return _has_value_for_truth(node.left) or _has_value_for_truth(node.right)
+        case nodes.Const():
+            return not isinstance(node.value, bool)
+    return isinstance(node, nodes.Neg | nodes.Pos | nodes.Literal | nodes.Concat | nodes.BinExpr)
 
 
 def numeric_names(tree: nodes.Expr) -> frozenset[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from ...errors import ConfigError
 from ...results.reading.foreign_numbers import has_decimal_comma
 from .numbers import number, written_number
 
+_MIXED = re.compile(r"not supported between instances|unsupported operand|concatenate")
 Seen = int | float | str  # a cell as a condition sees it
 
 
@@ -20,9 +22,10 @@ class Condition:
         """Raise ConfigError for what is no expression."""
         # Late: most sweeps have none, and these load jinja.
         from ..expression import condition
-        from .compiled import compiled, numeric_names
+        from .compiled import check_condition, compiled, numeric_names
 
         self.names, tree, self._holds = condition(text)
+        check_condition(tree, text)
         self.text = text
         self._compiled = compiled(tree, self.names)
         # Only where it names texts does it matter how a number was written: a million sets are read
@@ -62,7 +65,12 @@ class Condition:
                 todo = (
                     f"{comma[0]} is {comma[1]!r}, a text: write numbers with a point, not a comma."
                 )
-            raise ConfigError(f"{self.text!r} can't be told: {error}", todo=todo) from error
+            what = str(error)
+            if isinstance(error, TypeError) and _MIXED.search(what):
+                # Python names its own types there, and those of numbers.py.
+                what = "a number and a text do not go together"
+                todo = todo if comma else "Write a number without quotes, and a text with ==."
+            raise ConfigError(f"{self.text!r} can't be told: {what}", todo=todo) from error
 
     def places(self, columns: Mapping[str, Sequence[Seen]]) -> Sequence[int] | None:
         """Return the places of the rows for which it is true, of values as it sees them.
