@@ -160,9 +160,6 @@ class Farm:
             times |= {"ended": now, "outcome": why}
         self._replace(job, state=state, **times)
         self._note(now, number, state, why)
-        if not job.is_asking and any(job.holding.granted.values()):
-            job.holding.grant({})
-            self._store_held(job)
 
     def end(self, now: float, number: int, outcome: str) -> None:
         """Note that a job is over and that none of its clients is left: its delegate says so."""
@@ -227,6 +224,7 @@ class Farm:
 
     def tick(self, now: float) -> list[int]:
         """Deal all slots anew, and return the jobs whose grants have changed."""
+        withdrawn = self._withdraw()
         hosts = [self._host(row) for row in self.hosts.values()]
         limits = self._limits(hosts)
         asking = [job for job in self.jobs.values() if not job.row.state.is_over]
@@ -246,7 +244,19 @@ class Farm:
             self._store_held(job)
             if any(slots.values()) and job.row.state is JobState.WAITING:
                 self.set_state(now, number, JobState.PENDING)
-        return list(changed)
+        return [*changed, *(number for number in withdrawn if number not in changed)]
+
+    def _withdraw(self) -> list[int]:
+        """Grant nothing more to jobs that may have nothing; return those. What runs of them ends."""
+        found = []
+        for number, job in self.jobs.items():
+            user = self.users.get(job.row.owner)
+            may_have = job.is_asking and user is not None and user.enabled
+            if not may_have and any(job.holding.granted.values()):
+                job.holding.grant({})
+                self._store_held(job)
+                found.append(number)
+        return found
 
     def _may_grow(self, now: float) -> bool:
         """Tell whether grants may grow: not while jobs of an earlier epoch may hold what nobody knows."""
