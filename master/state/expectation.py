@@ -101,9 +101,9 @@ class Expectation:
     ) -> tuple[float, float, float | None]:
         task = self._dispatch.board.tasks[ticket.task]
         factor = self._dispatch.handout.longest_first.of(task)
-        began = ticket.begun or ticket.issued
         slot = _of_host(model, ticket.host)
-        return (now - began if began else 0.0), slot + factor, slot if goes_on else None
+        elapsed = self._dispatch.handout.elapsed(now, ticket)
+        return elapsed, slot + factor, slot if goes_on else None
 
     def _add_queue(self, outlook: Outlook) -> None:
         """Add what is known of the waiting sets."""
@@ -128,8 +128,8 @@ class Expectation:
             spent = sum(work.seconds for work in dispatch.tally.hosts.values())
             outlook.waste = max(1.0, spent / samples.seconds)
         walls = sorted(sample.wall for sample in samples.latest)
-        delays = sorted(sample.delay for sample in samples.latest)
-        if walls[len(walls) // 2] >= QUICK:
+        delays = sorted(sample.delay for sample in samples.latest if sample.delay is not None)
+        if delays and walls[len(walls) // 2] >= QUICK:
             # Shorter sets are prefetched: then the time since the hand-out is no delay.
             outlook.delay = max(0.0, delays[len(delays) // 2])
         outlook.slack = self._slack(now, outlook, math.fsum(walls) / len(walls) + outlook.delay)

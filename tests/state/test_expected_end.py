@@ -12,7 +12,7 @@ from dispatch import simulated_sweeps as sweeps
 from dispatch.kit import BROKEN, NO_USAGE, OUT, make_dispatch
 from dispatch.simulated_sweeps import START, Sweep, makespan
 from spe.dispatch.dispatch import Dispatch
-from spe.model import Usage
+from spe.model import Client, ClientState, Task, Ticket, TicketState, Usage
 from spe.state import forecast
 from spe.state.document import Picture
 from spe.state.forecast import Outlook
@@ -157,3 +157,17 @@ def test_a_limit_counts_as_so_many_slots(at_once: int) -> None:
     least, most = Picture("s", dispatch, 0.0, 0.0).draw(now)["sweep"]["left"]
     came = 10.0 * -(-left // at_once)
     assert 0.9 * came <= least <= came <= most <= 1.1 * came
+
+
+def test_sets_that_an_earlier_master_handed_out_do_not_make_the_rest_last_as_long_as_the_machine_is_up() -> None:
+    dispatch = make_dispatch(0)
+    dispatch.board.enter_client(Client("1", "h1", "linux-x86_64", 4, 4, START, START, True, state=ClientState.AT_WORK))
+    for number in range(1, 5):
+        ticket = Ticket(number, number, "1", "h1", 0.0, TicketState.ISSUED, word=START, leased=True)
+        dispatch.board.restore(Task(number, {}), ticket)
+    dispatch.board.total = 4
+    for number in range(1, 4):
+        dispatch.attempts.arrive(START + 2.0, number)
+        dispatch.attempts.accept(number, OUT, Usage(wall=8.0))
+    least, most = Picture("s", dispatch, 0.0, 0.0).draw(START + 4.0)["sweep"]["left"]
+    assert least <= 8 and most <= 10, "it is one set of 8 s, which has run for 4 s at least"
