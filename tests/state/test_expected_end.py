@@ -28,6 +28,7 @@ KINDS: dict[str, Callable[[random.Random], Sweep]] = {
     "hosts of different speed": partial(sweeps.uneven_hosts(partial(sweeps.uniform, sets=8)), slots=16),
     "exponential, uneven hosts": partial(sweeps.uneven_hosts(partial(sweeps.exponential, sets=8)), slots=16),
     "foretold, hosts of different speed": partial(sweeps.uneven_hosts(sweeps.foretold), slots=24),
+    **sweeps.GRIDS,
 }  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def marks_of(sweep: Sweep) -> set[int]:
     return {count // 4, count // 2, 3 * count // 4, count - 4}
 
 
-def test_over_200_sweeps_of_all_kinds_the_range_holds_in_85_to_95_percent() -> None:
+def test_over_300_sweeps_of_all_kinds_the_range_holds_in_85_to_95_percent() -> None:
     held: dict[str, list[bool]] = {kind: [] for kind in KINDS}
     for number in range(20):
         for kind, make in KINDS.items():
@@ -70,6 +71,22 @@ def test_the_range_of_equal_sets_lies_within_a_tenth_of_what_comes_after_ten_of_
             sweep = sweeps.equal(random.Random(number), slots, sets=15)
             ((least, most, came),) = foretold(sweep, {10 if slots < 16 else 20})
             assert 0.9 * came <= least <= came <= most <= 1.1 * came, (slots, least, most, came)
+
+
+def test_a_grid_in_rising_order_has_a_wide_range_or_none_until_each_value_was_seen() -> None:
+    values = [{"mesh": str(mesh), "rep": str(rep)} for mesh in (8, 16, 32, 64) for rep in range(1, 9)]
+    lengths = [int(one["mesh"]) / 20 * (1 + 0.1 * (int(one["rep"]) - 1)) for one in values]
+    seen = foretold(Sweep(values, lengths, [(2, 1.0)]), set(range(1, 32)))
+    assert all(most > 1.5 * least for least, most, _ in seen[:5])
+    assert len(seen) < 25, "nothing is told while only one mesh is known"
+    held = sum(least <= came <= most for least, most, came in seen)
+    assert held >= 0.85 * len(seen)
+
+
+def test_sets_that_get_longer_and_longer_are_no_sign_of_idle_slots() -> None:
+    sweep = sweeps.mixed_grid(random.Random(1))
+    late = foretold(sweep, {27, 33})
+    assert len(late) == 2 and all(least <= came <= most for least, most, came in late)
 
 
 def test_nothing_is_foretold_while_only_short_sets_can_have_ended() -> None:
