@@ -28,7 +28,6 @@ KINDS: dict[str, Callable[[random.Random], Sweep]] = {
     "hosts of different speed": partial(sweeps.uneven_hosts(partial(sweeps.uniform, sets=8)), slots=16),
     "exponential, uneven hosts": partial(sweeps.uneven_hosts(partial(sweeps.exponential, sets=8)), slots=16),
     "foretold, hosts of different speed": partial(sweeps.uneven_hosts(sweeps.foretold), slots=24),
-    **sweeps.GRIDS,
 }  # fmt: skip
 
 
@@ -52,17 +51,29 @@ def marks_of(sweep: Sweep) -> set[int]:
     return {count // 4, count // 2, 3 * count // 4, count - 4}
 
 
-def test_over_300_sweeps_of_all_kinds_the_range_holds_in_85_to_95_percent() -> None:
-    held: dict[str, list[bool]] = {kind: [] for kind in KINDS}
+def test_over_200_sweeps_of_all_kinds_the_range_holds_in_85_to_95_percent() -> None:
+    every, shares = shares_of(KINDS)
+    assert len(every) > 600, "it is nearly always known after a quarter"
+    assert 0.85 <= sum(every) / len(every) <= 0.95
+    assert min(shares.values()) >= 0.75, shares
+
+
+def test_over_100_grids_with_values_that_no_ended_set_had_it_holds_in_85_to_95_percent() -> None:
+    every, shares = shares_of(sweeps.GRIDS)
+    assert len(every) > 300, "it is nearly always known from the middle on"
+    assert 0.85 <= sum(every) / len(every) <= 0.95
+    assert min(shares.values()) >= 0.75, shares
+
+
+def shares_of(kinds: dict[str, Callable[[random.Random], Sweep]]) -> tuple[list[bool], dict[str, float]]:
+    """Whether each range held, and the share of each kind, over 20 sweeps of each."""
+    held: dict[str, list[bool]] = {kind: [] for kind in kinds}
     for number in range(20):
-        for kind, make in KINDS.items():
+        for kind, make in kinds.items():
             sweep = make(random.Random(f"{kind} {number}"))
             held[kind] += [least <= came <= most for least, most, came in foretold(sweep, marks_of(sweep))]
     every = [one for found in held.values() for one in found]
-    assert len(every) > 600, "it is nearly always known after a quarter"
-    assert 0.85 <= sum(every) / len(every) <= 0.95
-    shares = {kind: round(sum(found) / len(found), 2) for kind, found in held.items()}
-    assert min(shares.values()) >= 0.75, shares
+    return every, {kind: round(sum(found) / len(found), 2) for kind, found in held.items()}
 
 
 def test_the_range_of_equal_sets_lies_within_a_tenth_of_what_comes_after_ten_of_them() -> None:

@@ -47,7 +47,7 @@ class Unseen:
         self._levels: dict[str, dict[str, float]] = {}
         self._counts: dict[str, dict[str, int]] = {}
         self._found: dict[tuple[str, str], Unknown] = {}
-        self._names = [name for name in list(samples[0].values)[:MOST_PARAMETERS]] if samples else []
+        self._names = list(samples[0].values)[:MOST_PARAMETERS] if samples else []
         new = {name: self._new(name, samples, others) for name in self._names}
         if not any(new.values()):
             return
@@ -101,10 +101,11 @@ class Unseen:
         model = self._model
         logs = [math.log(max(LEAST_WALL, sample.wall)) for sample in samples]
         if model:
+            others = [name for name in self._names if name not in grouped]
             logs = [
                 log
                 - model.of_host(sample.host)
-                - sum(model.of_parameter(name, sample.values.get(name, "")) for name in self._names if name not in grouped)
+                - sum(model.of_parameter(name, sample.values.get(name, "")) for name in others)
                 for log, sample in zip(logs, samples, strict=True)
             ]
         mean = math.fsum(logs) / len(logs)
@@ -193,15 +194,14 @@ def _of_number(
         return low + share * (high - low), floor + OF_MORE * abs(high - low) + error
     if not after:
         seen.reverse()
-    (far_x, far, far_n), (near_x, near, near_n), (edge_x, edge, edge_n) = seen[0], seen[-2], seen[-1]
+    (far_x, far, far_n), (near_x, near, _), (edge_x, edge, edge_n) = seen[0], seen[-2], seen[-1]
     overall = (edge - far) / (edge_x - far_x)
     last = (edge - near) / (edge_x - near_x)
     span = abs(edge_x - far_x)
     distance = abs(x - edge_x)
     error = noise * math.sqrt(1 / far_n + 1 / edge_n) / span
-    if len(seen) == 2:
-        doubt = OF_TWO * abs(overall)
-    else:
+    doubt = OF_TWO * abs(overall)
+    if len(seen) > 2:
         doubt = max(OF_MORE * abs(overall + last) / 2, abs(last - overall))
     steps = distance / abs(edge_x - near_x)
     way = math.copysign(min(distance, FARTHEST * span), x - edge_x)
