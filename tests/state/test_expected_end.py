@@ -199,3 +199,10 @@ def test_sets_that_an_earlier_master_handed_out_do_not_make_the_rest_last_as_lon
         dispatch.attempts.accept(number, OUT, Usage(wall=8.0))
     least, most = Picture("s", dispatch, 0.0, 0.0).draw(START + 4.0)["sweep"]["left"]
     assert least <= 8 and most <= 10, "it is one set of 8 s, which has run for 4 s at least"
+
+
+def test_nothing_is_foretold_while_sets_wait_and_no_host_takes_them() -> None:
+    drained = Outlook(errors=[0.0] * 50, running=[(0.5, 0.0, None)], waiting=8)
+    assert forecast.left(drained) is None
+    drained.waiting = 0
+    assert forecast.left(drained) is not None, "what runs there ends"
