@@ -304,7 +304,9 @@ class Handout:
     def note_accepted(self, now: float, task: Task, ticket: Ticket, wall: float) -> None:
         """Learn from an accepted attempt how long sets take."""
         self.walls.append(wall)
-        self.longest_first.samples.note(task.values, ticket.host, wall, now - ticket.issued - wall)
+        # A ticket that was restored has no hand-out on this clock: `now` alone would be the uptime of the machine.
+        delay = now - ticket.issued - wall if ticket.issued else None
+        self.longest_first.samples.note(task.values, ticket.host, wall, delay)
 
     def order_waiting(self, now: float) -> None:
         """Let the sets that are expected to take longest begin first, where that pays."""
@@ -312,7 +314,7 @@ class Handout:
         if self.one_each or order.samples.mean < SHORT:
             return
         begun = list(self.begun())
-        busy = [(board.tasks[ticket.task], now - ticket.issued, ticket.host) for ticket in begun]
+        busy = [(board.tasks[ticket.task], self.elapsed(now, ticket), ticket.host) for ticket in begun]
         held = Counter(ticket.client for ticket in begun)
         idle = [
             client.host
@@ -322,6 +324,15 @@ class Handout:
         if self.limits.most is not None:
             idle = idle[: max(0, self.limits.most - len(busy))]
         order.sort(now, board.waiting, board.tasks, busy, idle)
+
+    def elapsed(self, now: float, ticket: Ticket) -> float:
+        """Return the seconds for which a ticket has had its slot: at least that, where it was restored.
+
+        An earlier master handed a restored ticket out. It has run for as long as its client is known here.
+        """
+        client = self._clients.get(ticket.client)
+        known = client.since if client else now
+        return max(0.0, now - (ticket.begun or ticket.issued or known))
 
     def median(self) -> float:
         """Return the median seconds of accepted attempts; 0 while fewer than five are known."""

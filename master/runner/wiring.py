@@ -303,7 +303,10 @@ async def load_dispatch(store: Store, config: Config, decision: Decision) -> Dis
         )
     for ticket, task in await store.live():
         client = dispatch.clients.get(ticket.client)
-        ticket.word = now  # the lease begins now: how long the master was away is not known
+        # The lease begins now: how long the master was away is not known. Nor is, on this clock, when
+        # the ticket was handed out; an attempt that seemed to run since the machine was started would
+        # get a copy at once.
+        ticket.word = ticket.issued = now
         ticket.leased = client is not None and client.pings
         if ticket.program == dispatch.board.program:
             dispatch.board.restore(task, ticket)

@@ -1,6 +1,7 @@
 """The state of a sweep for people: as one document, in words, on a terminal; when it will end; why a set waits.
 
     blockers     Reasons why hosts get no work now, written down by the run for why.py
+    censored     Lengths of sets of which some have not ended yet
     document     The one document that says how a sweep stands
     expectation  When a running sweep will end: what its dispatch knows, put together for forecast.py
     forecast     How long a sweep will still take, as a range

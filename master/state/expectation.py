@@ -11,7 +11,9 @@ from itertools import islice
 from ..dispatch.dispatch import Dispatch
 from ..dispatch.durations.makespans import ONE_SPEED
 from ..dispatch.durations.model import LEAST_WALL, Model
-from ..model import Ticket
+from ..dispatch.durations.samples import Sample
+from ..dispatch.durations.unseen import Unseen
+from ..model import Task, Ticket
 from . import forecast
 from .forecast import Outlook
 
@@ -20,6 +22,7 @@ MOST_PAUSE = 10.0  # seconds
 QUICK = 2.0  # seconds: of shorter sets much time goes by between the programs, and the rate of ends tells it
 ENOUGH = 10  # ends a slot in the recent window, for its rate to be known
 DOUBT = 1.5  # the long sets are often beyond those that have ended, where effects are less sure
+LOOKED_AT = 2000  # waiting sets that are looked through for unseen values
 IDLE = 1.25  # slots are known to idle when a set takes so many times its own seconds of one
 
 
@@ -76,7 +79,7 @@ class Expectation:
         most = dispatch.handout.limits.most
         outlook.idle = idle if most is None else idle[: max(0, most - len(running))]
         outlook.waiting = max(0, todo - len({ticket.task for ticket in running}))
-        self._add_queue(outlook)
+        self._add_queue(outlook, running)
         if order.until is not None and outlook.speeds():
             outlook.until = order.until - now
             outlook.fast = min(outlook.speeds()) + math.log(ONE_SPEED)
@@ -86,12 +89,15 @@ class Expectation:
     def _errors(self, model: Model | None) -> list[float]:
         """Return how the logarithms of the latest seconds differ from their forecasts."""
         samples = self._dispatch.handout.longest_first.samples
-        logs = [math.log(max(LEAST_WALL, sample.wall)) for sample in samples.latest]
+        latest: Sequence[Sample] = samples.latest
+        if model is not None and model.is_useful:
+            # Errors of the others are those of an old model, which knew nothing of their values.
+            seen = [sample for sample in latest if model.has_seen(sample.values)]
+            latest = seen if len(seen) >= forecast.FEWEST else latest
+        logs = [math.log(max(LEAST_WALL, sample.wall)) for sample in latest]
         if model is None:
             return logs
-        known = [
-            model.of_host(sample.host) + model.of_parameters(sample.values) for sample in samples.latest
-        ]
+        known = [model.of_host(sample.host) + model.of_parameters(sample.values) for sample in latest]
         errors = [log - one for log, one in zip(logs, known, strict=True)]
         mean = math.fsum(errors) / len(errors)
         return [mean + (error - mean) * model.widening for error in errors]
@@ -101,24 +107,47 @@ class Expectation:
     ) -> tuple[float, float, float | None]:
         task = self._dispatch.board.tasks[ticket.task]
         factor = self._dispatch.handout.longest_first.of(task)
-        began = ticket.begun or ticket.issued
         slot = _of_host(model, ticket.host)
-        return (now - began if began else 0.0), slot + factor, slot if goes_on else None
+        elapsed = self._dispatch.handout.elapsed(now, ticket)
+        return elapsed, slot + factor, slot if goes_on else None
 
-    def _add_queue(self, outlook: Outlook) -> None:
-        """Add what is known of the waiting sets."""
+    def _add_queue(self, outlook: Outlook, running: Sequence[Ticket]) -> None:
+        """Add what is known of the waiting sets, and what is not known of them and of those that run."""
         order, board = self._dispatch.handout.longest_first, self._dispatch.board
-        model = order.model
-        if model is None or not model.is_useful:
+        model = order.model if order.model is not None and order.model.is_useful else None
+        waiting = [board.tasks[number] for number in islice(board.waiting, outlook.waiting)]
+        begun = [board.tasks[ticket.task] for ticket in running]
+        looked = [task.values for task in [*begun, *waiting[:LOOKED_AT]]]
+        unseen = Unseen([*order.samples.over_all, *order.samples.latest], model, looked)
+        outlook.is_blind = unseen.is_blind
+        if model is None and not unseen:
             return
-        outlook.freedom, outlook.doubt = model.freedom, DOUBT / model.sureness
-        waiting = islice(board.waiting, outlook.waiting)
-        outlook.queue = [order.of(board.tasks[number]) for number in waiting]
-        # Where long ones go first, those that have ended are long, and those that are here short.
-        ended = [math.exp(model.of_parameters(one.values)) for one in order.samples.over_all]
-        here = math.fsum(map(math.exp, outlook.queue))
-        mean = math.fsum(ended) / len(ended)
-        outlook.usual = (mean * order.samples.count + here) / (order.samples.count + len(outlook.queue))
+        outlook.queue = [order.of(task) for task in waiting]
+        if model is not None:
+            outlook.freedom, outlook.doubt = model.freedom, DOUBT / model.sureness
+            # Where long ones go first, those that have ended are long, and those that are here short.
+            ended = [math.exp(model.of_parameters(one.values)) for one in order.samples.over_all]
+            here = math.fsum(map(math.exp, outlook.queue))
+            mean = math.fsum(ended) / len(ended)
+            outlook.usual = (mean * order.samples.count + here) / (order.samples.count + len(outlook.queue))
+        if unseen:
+            self._add_unseen(outlook, unseen, begun, waiting)
+
+    @staticmethod
+    def _add_unseen(outlook: Outlook, unseen: Unseen, begun: Sequence[Task], waiting: Sequence[Task]) -> None:
+        """Add what values that no ended set had may do to the sets that run and wait."""
+        doubts: dict[tuple[tuple[str, float], ...], int] = {(): 0}
+        found = [unseen.of(task.values) for task in [*begun, *waiting]]
+        kinds = [doubts.setdefault(one.doubts, len(doubts)) for one in found]
+        outlook.doubts, outlook.kinds = list(doubts), kinds[len(begun) :]
+        outlook.running_kinds = kinds[: len(begun)]
+        outlook.running = [
+            (elapsed, log + one.shift, slot)
+            for (elapsed, log, slot), one in zip(outlook.running, found, strict=False)
+        ]
+        outlook.queue = [
+            log + one.shift for log, one in zip(outlook.queue, found[len(begun) :], strict=True)
+        ]
 
     def _add_delays(self, now: float, outlook: Outlook) -> None:
         """Add what keeps slots busy, or idle, beside the programs of sets that succeed."""
@@ -128,20 +157,23 @@ class Expectation:
             spent = sum(work.seconds for work in dispatch.tally.hosts.values())
             outlook.waste = max(1.0, spent / samples.seconds)
         walls = sorted(sample.wall for sample in samples.latest)
-        delays = sorted(sample.delay for sample in samples.latest)
-        if walls[len(walls) // 2] >= QUICK:
+        delays = sorted(sample.delay for sample in samples.latest if sample.delay is not None)
+        if delays and walls[len(walls) // 2] >= QUICK:
             # Shorter sets are prefetched: then the time since the hand-out is no delay.
             outlook.delay = max(0.0, delays[len(delays) // 2])
-        outlook.slack = self._slack(now, outlook, math.fsum(walls) / len(walls) + outlook.delay)
+        outlook.slack = self._slack(now, outlook)
         pauses = dispatch.board.back_offs.until.values()
         outlook.pause = max(pauses, default=now) - now
         outlook.start_pause = dispatch.rules.delay
 
-    def _slack(self, now: float, outlook: Outlook, mean: float) -> float:
+    def _slack(self, now: float, outlook: Outlook) -> float:
         """Return the seconds of a slot that a set takes, as a multiple of its own seconds."""
         ended, span = self._recent(now)
         if ended < ENOUGH * len(outlook.speeds()) or not outlook.waiting:
             return 1.0
+        # Of the same sets that the rate counts: where sets get longer and longer, all others were shorter.
+        latest = list(self._dispatch.handout.longest_first.samples.latest)[-ended:]
+        mean = math.fsum(sample.wall for sample in latest) / len(latest) + outlook.delay
         present = self._dispatch.clients.present()
         slots = self._dispatch.board.occupancy.slots
         there = sum(slots(client) * min(span, now - client.since) for client in present)

@@ -10,13 +10,14 @@ It is pure: no clock, no I/O, and the same question has the same answer.
 from __future__ import annotations
 
 import math
-import operator
 import random
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heapreplace
 from itertools import accumulate
+
+from .censored import redistributed, spread
 
 FEWEST = 3  # ends before anything is foretold
 PER_RUNNING = 1.5  # ends for each set that runs, before sets of different lengths are foretold
@@ -52,7 +53,12 @@ class Outlook:
     slack: float = 1.0  # seconds of a slot that a set takes, as a multiple of its own
     pause: float = 0.0  # seconds until the last set that failed is tried again
     start_pause: float = 0.0  # seconds between two starts
-    _sums: list[float] = field(default_factory=list)
+    # Kinds of sets by their unseen values: of each, (source, standard deviation) of what these add. The first has none.
+    doubts: Sequence[Sequence[tuple[str, float]]] = ((),)
+    kinds: Sequence[int] = ()  # of `queue`, in `doubts`; () for all of the first
+    running_kinds: Sequence[int] = ()
+    is_blind: bool = False  # some sets have values of which those that ended tell nothing
+    _sums: dict[int, float] = field(default_factory=dict)
 
     def speeds(self) -> list[float]:
         """Return the slots that may get something, as in `idle`."""
@@ -75,9 +81,11 @@ def by_rate(todo: int, ended: int, span: float) -> tuple[float, float] | None:
 def left(outlook: Outlook) -> tuple[float, float] | None:
     """Return the least and the most seconds that a sweep will take, None while too little is known."""
     speeds = outlook.speeds()
-    if len(outlook.errors) < FEWEST or not (outlook.running or (outlook.waiting and speeds)):
+    if len(outlook.errors) < FEWEST or not (outlook.running or outlook.waiting):
         return None
-    if not _is_enough(outlook):
+    if outlook.waiting and not speeds:
+        return None  # nobody takes them
+    if outlook.is_blind or not _is_enough(outlook):
         return None
     ends = sorted(_Draws(outlook).draw())
     low, high = _quantile(ends, (1 - SHARE) / 2), _quantile(ends, (1 + SHARE) / 2)
@@ -96,7 +104,7 @@ def _is_enough(outlook: Outlook) -> bool:
         return True
     longest = math.exp(max(outlook.errors)) * (1.0 + EQUAL)
     is_longer = any(elapsed > longest * math.exp(log) + outlook.delay for elapsed, log, _ in outlook.running)
-    return _spread(outlook.errors) <= EQUAL and not is_longer
+    return spread(outlook.errors) <= EQUAL and not is_longer
 
 
 class _Draws:
@@ -105,32 +113,43 @@ class _Draws:
     def __init__(self, outlook: Outlook) -> None:
         self._outlook = outlook
         self._chance = random.Random(1)  # always the same: the range shall change with the sweep, not with each look
-        self._errors, self._shares, self._beyond = _redistributed(outlook)
-        count = len(self._errors)
-        self._spread = _spread(self._errors)
-        # A set that has run far longer than all that ended tells how far the longest ones are from the others.
+        self._running_kinds = outlook.running_kinds or [0] * len(outlook.running)
+        # What a set of unseen values has run tells of these, and not of the errors of the others.
         beyond = [
-            math.log(elapsed - outlook.delay) - log - self._errors[-1]
-            for elapsed, log, _ in outlook.running
-            if elapsed > outlook.delay
+            math.log(elapsed - outlook.delay) - log
+            for (elapsed, log, _), kind in zip(outlook.running, self._running_kinds, strict=True)
+            if elapsed > outlook.delay and not kind
         ]
-        self._excess = max(0.0, max(beyond, default=0.0))
+        self._errors, self._shares, self._beyond = redistributed(outlook.errors, beyond)
+        count = len(self._errors)
+        self._spread = spread(self._errors)
+        # A set that has run far longer than all that ended tells how far the longest ones are from the others.
+        self._excess = max([0.0, *(one - self._errors[-1] for one in beyond)])
         self._tail = max(TAIL * self._spread, MOST_EXCESS * self._excess)
         # What the bootstrap of few sets misses of the doubt about their mean.
         self._shift = self._spread * math.sqrt((0.5 + outlook.freedom) / count)
         waiting, slots = outlook.waiting, len(outlook.speeds())
         single = waiting if waiting <= MOST_SINGLE else min(MOST_SINGLE, max(100, LAST * slots))
         self._bulk = waiting - single
-        self._singles = self._last(single)
+        self._singles, self._kinds = self._last(single)
+        self._sources = sorted({source for doubts in outlook.doubts for source, _ in doubts})
         steps = single + 2 * len(outlook.running) + slots
         self.draws = max(LEAST_DRAWS, min(MOST_DRAWS, STEPS // max(1, steps)))
 
-    def _last(self, count: int) -> list[float]:
-        """Return the logarithms of the factors of the last sets of the queue."""
+    def _last(self, count: int) -> tuple[list[float], list[int]]:
+        """Return the logarithms of the factors of the last sets of the queue, and their kinds."""
         known = list(self._outlook.queue[-count:]) if count else []
         if self._outlook.waiting > len(self._outlook.queue):
             known = []  # the last ones are none of those that are known
-        return known + [math.log(self._outlook.usual)] * (count - len(known))
+        rest = count - len(known)
+        kinds = list(self._outlook.kinds[-len(known) :]) if known else []
+        kinds += [0] * (count - len(kinds))
+        return known + [math.log(self._outlook.usual)] * rest, kinds
+
+    def _offsets(self) -> list[float]:
+        """Return what unseen values add to each kind of set in one play: equal sources add alike."""
+        drawn = {source: self._chance.gauss(0.0, 1.0) for source in self._sources}
+        return [math.fsum(drawn[source] * doubt for source, doubt in doubts) for doubts in self._outlook.doubts]
 
     def draw(self) -> list[float]:
         """Return the seconds of each play."""
@@ -149,28 +168,30 @@ class _Draws:
         sums = list(accumulate(weights))
         free = [(0.0, slot) for slot in outlook.idle]
         last = 0.0
-        for elapsed, log, slot in outlook.running:
-            end = self._rest(elapsed - outlook.delay, log + shift, errors, sums)
+        offsets = self._offsets()
+        for (elapsed, log, slot), kind in zip(outlook.running, self._running_kinds, strict=True):
+            end = self._rest(elapsed - outlook.delay, log + shift + offsets[kind], errors, sums)
             last = max(last, end)
             if slot is not None:
                 free.append((end, slot))
         extra = outlook.waste * outlook.slack * math.exp(shift)
         if self._bulk:
-            free = self._after_bulk(free, errors, weights, extra * self._bend(slope))
+            free = self._after_bulk(free, errors, weights, extra * self._bend(slope), offsets)
         heapify(free)
         drawn = chance.choices(errors, cum_weights=sums, k=len(self._singles))
         exp, delay = math.exp, outlook.delay
-        singles = list(self._singles) if outlook.until is not None else []
-        for factor, error in zip(self._singles, drawn, strict=True):
+        factors = [one + offsets[kind] for one, kind in zip(self._singles, self._kinds, strict=True)]
+        singles = list(zip(self._singles, factors, strict=True)) if outlook.until is not None else []
+        for factor, error in zip(factors, drawn, strict=True):
             moment, speed = free[0]
             if singles:
-                factor = singles.pop(self._place(singles, moment, speed))
+                factor = singles.pop(self._place(singles, moment, speed))[1]
             end = moment + exp(factor * slope + speed + error) * extra + delay
             heapreplace(free, (end, speed))
             last = max(last, end)
         return last
 
-    def _place(self, factors: Sequence[float], moment: float, speed: float) -> int:
+    def _place(self, factors: Sequence[tuple[float, float]], moment: float, speed: float) -> int:
         """Return the place of the set that a slot takes: as LongestFirst.place_for() does."""
         until = self._outlook.until
         if until is None or speed <= self._outlook.fast:
@@ -178,7 +199,7 @@ class _Draws:
         if until <= moment:
             return len(factors) - 1
         most = math.log(until - moment) - speed
-        return min(bisect_left(factors, -most, key=operator.neg), len(factors) - 1)
+        return min(bisect_left(factors, -most, key=lambda one: -one[0]), len(factors) - 1)
 
     def _rest(self, elapsed: float, log: float, errors: Sequence[float], sums: Sequence[float]) -> float:
         """Return the seconds that a set will still run that has run for `elapsed`, which may be below 0."""
@@ -192,7 +213,12 @@ class _Draws:
         return max(0.0, math.exp(log + errors[min(place, len(errors) - 1)]) - elapsed)
 
     def _after_bulk(
-        self, free: list[tuple[float, float]], errors: Sequence[float], weights: Sequence[float], extra: float
+        self,
+        free: list[tuple[float, float]],
+        errors: Sequence[float],
+        weights: Sequence[float],
+        extra: float,
+        offsets: Sequence[float],
     ) -> list[tuple[float, float]]:
         """Return when each slot is free once all but the last sets of the queue have begun."""
         outlook, chance = self._outlook, self._chance
@@ -200,7 +226,7 @@ class _Draws:
         lengths = [math.exp(error) for error in errors]
         mean = math.fsum(w * x for w, x in zip(weights, lengths, strict=True)) / total
         square = math.fsum(w * x * x for w, x in zip(weights, lengths, strict=True)) / total
-        factors = self._sum_of_bulk()
+        factors = self._sum_of_bulk(offsets)
         work = mean * factors * extra
         work += chance.gauss(0.0, 1.0) * math.sqrt(max(0.0, square - mean * mean) / self._bulk) * factors * extra
         speeds = [math.exp(-speed) for _, speed in free]
@@ -219,57 +245,19 @@ class _Draws:
 
     def _bend(self, slope: float) -> float:
         """Return what a steeper effect of the parameters makes of the sets before the last ones, as a factor."""
-        usual = math.log(self._sum_of_bulk() / self._bulk)
+        usual = math.log(self._sum_of_bulk([0.0] * len(self._outlook.doubts)) / self._bulk)
         return math.exp(usual * (slope - 1.0))
 
-    def _sum_of_bulk(self) -> float:
+    def _sum_of_bulk(self, offsets: Sequence[float]) -> float:
         """Return the sum of the factors of all sets before the last ones."""
         outlook = self._outlook
         if not outlook._sums:
             known = outlook.queue[: self._bulk]
-            unknown = self._bulk - len(known)
-            outlook._sums.append(math.fsum(map(math.exp, known)) + unknown * outlook.usual)
-        return outlook._sums[0]
-
-
-def _redistributed(outlook: Outlook) -> tuple[list[float], list[float], float]:
-    """Return the errors in ascending order, the share of each, and the share of those beyond all of them.
-
-    What runs has not ended, and tells that its set is no shorter. Without it, long sets would be missed: short ones
-    end first. Its share goes to all that are longer (Efron's redistribution, which makes the Kaplan-Meier estimate).
-    """
-    errors = sorted(outlook.errors)
-    least = sorted(
-        math.log(elapsed - outlook.delay) - log for elapsed, log, _ in outlook.running if elapsed > outlook.delay
-    )
-    shares = [1.0] * len(errors)
-    place, given = 0, 0.0  # the first error that is longer; what each of those has got so far
-    beyond = 0.0
-    for one in least:
-        while place < len(errors) and errors[place] <= one:
-            shares[place] += given
-            place += 1
-        if place == len(errors):
-            beyond += 1.0 + given
-        else:
-            given += (1.0 + given) / (len(errors) - place)
-    for rest in range(place, len(errors)):
-        shares[rest] += given
-    return errors, shares, beyond
-
-
-def _spread(errors: Sequence[float]) -> float:
-    """Return the standard deviation of logarithms, or of the seconds as a share of their mean if it is less.
-
-    Logarithms of very short sets spread far, and matter to no sum of seconds.
-    """
-    lengths = [math.exp(error) for error in errors]
-    deviations = []
-    for values, unit in ((errors, 1.0), (lengths, math.fsum(lengths) / len(lengths))):
-        mean = math.fsum(values) / len(values)
-        squares = math.fsum((one - mean) ** 2 for one in values)
-        deviations.append(math.sqrt(squares / max(1, len(values) - 1)) / unit)
-    return min(deviations)
+            sums = outlook._sums
+            sums[0] = (self._bulk - len(known)) * outlook.usual
+            for log, kind in zip(known, outlook.kinds or [0] * len(known), strict=False):
+                sums[kind] = sums.get(kind, 0.0) + math.exp(log)
+        return math.fsum(one * math.exp(offsets[kind]) for kind, one in outlook._sums.items())
 
 
 def _quantile(ends: Sequence[float], share: float) -> float:

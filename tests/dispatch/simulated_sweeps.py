@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 
 from spe.dispatch.dispatch import Dispatch
 from spe.dispatch.rules import Rules
@@ -166,6 +167,54 @@ def one_long(chance: random.Random, slots: int = 16) -> Sweep:
     return sweep
 
 
+# -- grids in the order in which people write them, two slots: long after the first ends, some values were never seen
+
+
+def _grid(**axes: list[object]) -> list[Mapping[str, str]]:
+    return [dict(zip(axes, map(str, one), strict=True)) for one in product(*axes.values())]
+
+
+def _repeated(one: Mapping[str, str]) -> float:
+    return 1 + 0.1 * (int(one["rep"]) - 1)
+
+
+def rising_grid(chance: random.Random) -> Sweep:
+    """All sets of the smallest mesh first; the seconds follow a power of it."""
+    values = _grid(mesh=[8, 16, 32, 64], rep=[*range(1, 9)])
+    power = chance.choice([0.5, 1, 2])
+    lengths = [8 * (int(one["mesh"]) / 8) ** power * _repeated(one) * chance.uniform(0.97, 1.03) for one in values]
+    return Sweep(values, lengths, [(2, 1.0)])
+
+
+def mixed_grid(chance: random.Random) -> Sweep:
+    """Three parameters, of which one is in no order."""
+    values = _grid(case=[1, 2, 3], mesh=[16, 64, 32], rep=[*range(1, 7)])
+    lengths = [
+        int(one["case"]) * int(one["mesh"]) / 4 * _repeated(one) * chance.uniform(0.97, 1.03) for one in values
+    ]
+    return Sweep(values, lengths, [(2, 1.0)])
+
+
+def grid_of_words(chance: random.Random) -> Sweep:
+    """All sets of one word first, of which each may do anything."""
+    factor = {word: math.exp(chance.gauss(0, 0.8)) for word in "abcd"}
+    values = _grid(method=[*"abcd"], n=chance.choice([[10, 20], [10, 20, 40]]), rep=[*range(1, 5)])
+    lengths = [factor[one["method"]] * int(one["n"]) * math.exp(chance.gauss(0, 0.05)) for one in values]
+    return Sweep(values, lengths, [(2, 1.0)])
+
+
+def grid_without_effect(chance: random.Random) -> Sweep:
+    """A grid of which no parameter matters."""
+    values = _grid(mesh=[8, 16, 32, 64], rep=[*range(1, 9)])
+    return Sweep(values, [20 * math.exp(chance.gauss(0, 0.1)) for _ in values], [(2, 1.0)])
+
+
+def rising_numbers(chance: random.Random) -> Sweep:
+    """One number that rises from set to set."""
+    values, power = _grid(n=[*range(4, 44)]), chance.choice([1, 2])
+    return Sweep(values, [int(one["n"]) ** power * math.exp(chance.gauss(0, 0.05)) for one in values], [(2, 1.0)])
+
+
 def uneven_hosts(make: Callable[..., Sweep]) -> Callable[..., Sweep]:
     """The same sweep on four hosts, of which the slowest takes three times as long as the fastest."""
 
@@ -179,6 +228,13 @@ def uneven_hosts(make: Callable[..., Sweep]) -> Callable[..., Sweep]:
 
 
 GAINS: dict[str, Callable[..., Sweep]] = {"foretold": foretold, "foretold by a word and a number": foretold_by_words}
+GRIDS: dict[str, Callable[[random.Random], Sweep]] = {
+    "grid in rising order": rising_grid,
+    "grid in mixed order": mixed_grid,
+    "grid of words": grid_of_words,
+    "grid without effect": grid_without_effect,
+    "rising numbers": rising_numbers,
+}
 KEEPS: dict[str, Callable[..., Sweep]] = {
     "equal": equal,
     "not foretold": uniform,

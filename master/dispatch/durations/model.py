@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from operator import mul
 
-from .effects import Effect, Levels, Shape, shapes_of
+from .effects import MOST_LEVELS, Effect, Levels, Shape, shapes_of
 from .samples import Sample
 
 FEWEST = 5  # samples of a model
@@ -122,6 +122,8 @@ class Model:
         table = Table(samples)
         rows = range(len(samples))
         self.samples = len(samples)
+        names = list(samples[0].values)[:MOST_PARAMETERS]
+        self.seen = {name: {sample.values.get(name, "") for sample in samples} for name in names}
         self.explained = 0.0  # share of the variance that is left by hosts alone, on left-out samples
         self.sureness = 0.0  # standard deviations from a correlation by chance
         self.widening = 1.0  # error on left-out samples, as a multiple of that on the samples of the fit
@@ -166,6 +168,15 @@ class Model:
     def of_parameters(self, values: Mapping[str, str]) -> float:
         """Return the logarithm of the factor by which these parameters lengthen a set; 0 where nothing is known."""
         return sum(effect.of(values.get(effect.name, "")) for effect in self._effects)
+
+    def of_parameter(self, name: str, text: str) -> float:
+        """Return the part of one parameter in `of_parameters`."""
+        return sum(effect.of(text) for effect in self._effects if effect.name == name)
+
+    def has_seen(self, values: Mapping[str, str]) -> bool:
+        """Tell whether each value of these parameters was in the samples, but for those that hardly two sets share."""
+        most = MOST_LEVELS * self.samples
+        return all(len(seen) > most or values.get(name, "") in seen for name, seen in self.seen.items())
 
     def is_new(self, values: Mapping[str, str]) -> bool:
         """Tell whether one of the parameters that matter has a value of which nothing is known."""

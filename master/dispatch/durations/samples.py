@@ -16,7 +16,9 @@ class Sample(NamedTuple):
     values: Mapping[str, str]
     host: str
     wall: float
-    delay: float  # seconds from the hand-out to the acceptance in which the program did not run
+    # Seconds from the hand-out to the acceptance in which the program did not run; None: an earlier master handed it
+    # out, and when is not known
+    delay: float | None
 
 
 class Samples:
@@ -29,7 +31,7 @@ class Samples:
         self.latest: deque[Sample] = deque(maxlen=LATEST)
         self._step = 1
 
-    def note(self, values: Mapping[str, str], host: str, wall: float, delay: float) -> None:
+    def note(self, values: Mapping[str, str], host: str, wall: float, delay: float | None) -> None:
         """Take in an accepted attempt."""
         self.count += 1
         self.seconds += wall
