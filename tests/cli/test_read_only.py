@@ -19,7 +19,7 @@ from .kit import Bench, Done
 SWEEP = "name: s\ncommand: ./work {{ n }}\nattempts: 1\nparameters: {grid: {n: [1, 2, 3]}}\n"
 READING = (
     ("status",), ("status", "--json"), ("results",), ("show", "1"), ("log", "1"), ("log", "--failed"), ("why", "1"),
-    ("hosts",), ("events", "--past"), ("files", "1"), ("ls",),
+    ("hosts",), ("events", "--past"), ("files", "1", "--json"),
 )  # fmt: skip
 ASKING = (("events",), ("top",), ("ps",), ("attach",), ("pause",), ("ask", "1", "--", "ls"))
 #: Commands of another uid: modules are loaded before, as those of a test may lie where nobody else reads.
@@ -87,6 +87,9 @@ def test_an_archive_of_a_run_that_was_killed_is_read(archive: Bench) -> None:
     assert len(archive.ok("results").out.splitlines()) == 2
     status = archive.ok("status", "--json").json
     assert (status["done"], status["failed"], status["total"]) == (1, 1, 3)
+    for words, name in ((("plot", "number"), "x.svg"), (("report",), "x.html"), (("export",), "x.zip")):
+        archive.ok(*words, "-q", "-o", str(archive.root / name))
+        assert (archive.root / name).stat().st_size > 100
     for words in ASKING:
         assert "nothing runs here" in archive.refused(*words), words
     for words in (("run",), ("retry",), ("collect",)):
