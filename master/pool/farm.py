@@ -6,9 +6,9 @@ stored before any grant is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import UsageError
 from ..record import record
@@ -92,6 +92,8 @@ class Farm:
         self.hosts: dict[str, HostRow] = {}
         self.vacant: dict[str, int] = {}  # host -> cores that may be granted now
         self.jobs: dict[int, FarmJob] = {}
+        # User -> decayed slot-seconds now; without a ledger those that are stored
+        self.used: Callable[[str], float] = lambda user: self.users[user].used
         self.targets: Targets = {}
         self._moves = Moves()
         self._began = now
@@ -220,6 +222,16 @@ class Farm:
         ]
         job.stored = rows
 
+    def cores(self, of: Literal["held", "out"]) -> dict[str, int]:
+        """Return the cores that jobs hold on each host, or that their running tasks take there."""
+        found: dict[str, int] = {}
+        for job in self.jobs.values():
+            report = job.holding.report
+            out = report.out if report else {}
+            for host, tasks in (job.holding.held if of == "held" else out).items():
+                found[host] = found.get(host, 0) + tasks * job.row.cores
+        return found
+
     # -- time
 
     def tick(self, now: float) -> list[int]:
@@ -290,7 +302,7 @@ class Farm:
             User(
                 user.name,
                 user.share,
-                fairness(user.used, expected[user.name]),
+                fairness(self.used(user.name), expected[user.name]),
                 age(ages.get(user.name, 0.0)),
             )
             for user in enabled

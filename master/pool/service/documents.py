@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..deal.vacancy import Vacancy
 from ..farm import FarmJob
 from ..holding import Grant
 from ..rows import HostRow, JobRow, Role, UserRow
@@ -47,18 +48,18 @@ def _private(row: JobRow) -> dict[str, Any]:
     }
 
 
-def host_document(row: HostRow, vacant: int, granted: int) -> dict[str, Any]:
-    """Return a host. vacant: cores that may be granted; granted: cores that jobs may use now."""
+def host_document(row: HostRow, vacancy: Vacancy, granted: int) -> dict[str, Any]:
+    """Return a host. granted: cores that jobs may use now."""
     return {
         "name": row.name,
         "slots": row.slots,
         "most": row.most,
         "granted": granted,
-        "vacant": vacant,
+        "vacant": vacancy.free,
         "active": row.active,
         "only": row.only.split(),
         "info": row.info,
-        "reason": row.reason,
+        "reason": row.reason or vacancy.why,
     }
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
+from ...launch import Options
 from ...record import record
 from ...version import __version__
 from ..farm import Farm
@@ -23,11 +24,15 @@ from ..gate.https import Gate
 from ..gate.keys import load_keys
 from ..gate.peers import check_namespace
 from ..gate.public_folder import PublicFolder, default_folder
+from ..hosts_file import FarmHost
+from ..ledger import Ledger, Moment
 from ..members import Members
 from ..registry.opening import open_registry
 from ..rows import HostRow
 from ..users_file import read_users
+from ..watch.watchers import INTERVAL, Watchers
 from .service import Service
+from .sights import Sights, Watching
 
 RENEWAL = 5.0  # seconds between two renewals of the lead
 ANYONE = "anyone"
@@ -38,12 +43,28 @@ PORT = "port"  # file with the port on which the farm has listened
 class FarmOptions:
     """What the administrator says of a farm. users: a file, or `anyone`."""
 
-    hosts: tuple[HostRow, ...]
+    hosts: tuple[FarmHost, ...]
     store: str = ""
     users: str = ANYONE
     address: str | None = None
     port: int = 0
     public: str = ""
+    interval: float = INTERVAL  # seconds between two looks at a host
+
+
+def host_row(host: FarmHost) -> HostRow:
+    """Return a line of the hosts file as it is kept. Without `slots` it is one, until it is seen."""
+    slots = host.slots or 1
+    return HostRow(
+        host.name,
+        slots,
+        host.most or slots,
+        host.memory,
+        host.gpus,
+        " ".join(host.only),
+        active=host.active,
+        info=host.info,
+    )
 
 
 def home() -> Path:
@@ -57,8 +78,11 @@ def public_folder(given: str = "") -> Path:
     return Path(given) if given else default_folder(pwd.getpwuid(os.getuid()).pw_name)
 
 
-async def run_farm(options: FarmOptions, ready: asyncio.Event | None = None) -> None:
-    """Run a farm until a signal ends it. Raises SpeError for what keeps it from running."""
+async def run_farm(options: FarmOptions, watchers: Watching | None = None) -> None:
+    """Run a farm until a signal ends it. Raises SpeError for what keeps it from running.
+
+    watchers: None for one on each host, by ssh.
+    """
     check_namespace()
     folder = PublicFolder(public_folder(options.public))
     try:
@@ -69,12 +93,22 @@ async def run_farm(options: FarmOptions, ready: asyncio.Event | None = None) -> 
             farm = Farm(loaded.epoch, time.time())
             farm.load([*loaded.users, *loaded.hosts, *loaded.grants, *loaded.jobs], time.time())
             farm.number_after(loaded.last_job)
-            farm.load(options.hosts, time.time())
+            farm.load(map(host_row, options.hosts), time.time())
             is_open = options.users == ANYONE
             members = Members(loaded.users, loaded.tokens, anyone=is_open)
             if not is_open:
                 members.take_over(read_users(Path(options.users)))
-            service = Service(loaded.farm, farm, registry)
+            ledger = Ledger(
+                Moment(time.time(), time.monotonic()),
+                loaded.users,
+                loaded.ledger,
+                {job.id: job.owner for job in loaded.jobs},
+                loaded.last_ledger,
+            )
+            own = Watchers(Options(home()), options.interval)
+            if watchers is None:
+                own.watch({host.name: host.way for host in options.hosts})
+            service = Service(loaded.farm, farm, registry, Sights(watchers or own), ledger)
             await service.commit(members.take_changes())
             gate = Gate(members, service)
             await _listen(gate, options, keys.context)
@@ -90,9 +124,10 @@ async def run_farm(options: FarmOptions, ready: asyncio.Event | None = None) -> 
             folder.write_address(address)
             doorstep = Doorstep(members, service, lambda: address)
             await doorstep.start(folder)
-            await _until_signal(service, registry, ready)
+            await _until_signal(service, registry)
             await doorstep.stop()
             await gate.stop()
+            await asyncio.to_thread(own.close)
         finally:
             await asyncio.to_thread(registry.close)
     finally:
@@ -119,14 +154,12 @@ async def _listen(gate: Gate, options: FarmOptions, tls: Any) -> None:
         raise UsageError(f"cannot listen: {error.strerror}", where=where, todo=todo) from error
 
 
-async def _until_signal(service: Service, registry: Any, ready: asyncio.Event | None) -> None:
+async def _until_signal(service: Service, registry: Any) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     beside = [asyncio.create_task(service.run()), asyncio.create_task(_renew(registry))]
-    if ready:
-        ready.set()
     try:
         await ended.wait()
     finally:

@@ -12,13 +12,16 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ...errors import UsageError
+from ..deal.weights import boost
 from ..farm import Farm, FarmJob
 from ..gate.heart import Json, Paused, Unfit
 from ..holding import Grant
+from ..ledger import Charge, Ledger, Moment
 from ..members import Changes
 from ..rows import HostRow, JobRow, JobState, Row, UserRow
 from .documents import grant_document, host_document, job_document
 from .reports import read_news
+from .sights import Sights
 
 log = logging.getLogger("spe.farm")
 SECOND = 1.0  # seconds between two deals
@@ -48,12 +51,14 @@ class Service:
         name: str,
         farm: Farm,
         store: Store,
-        vacant: Callable[[HostRow], int] = lambda row: min(row.slots, row.most),
+        sights: Sights,
+        ledger: Ledger,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """name: the ID of the farm. vacant: cores of a host that may be granted now."""
+        """name: the ID of the farm."""
         self.farm, self._farm, self._store = name, farm, store
-        self._vacant, self._clock = vacant, clock
+        self._sights, self._ledger, self._clock = sights, ledger, clock
+        self._unsettled = set(ledger.unheard)  # jobs of an earlier farm that have not reported yet
         self._sent: dict[int, Grant] = {}  # what delegates are told: it is stored
         self._version = 0
         self._versions: dict[Place, int] = defaultdict(
@@ -84,13 +89,38 @@ class Service:
         """Deal all slots anew; store what has changed, and only then tell the delegates."""
         if not self._store.is_leader(time.monotonic()):
             return
-        self._farm.vacant = {row.name: self._vacant(row) for row in self._farm.hosts.values()}
-        self._farm.tick(self._clock())
+        farm = self._farm
+        looks = self._sights.look(
+            time.monotonic(), farm.hosts, farm.cores("out"), farm.cores("held")
+        )
+        farm.vacant = {name: look.cores for name, look in looks.items()}
+        at = self._now()
+        farm.used = lambda user: self._ledger.used(at, user)
+        farm.tick(at.wall)
+        self._charge(at)
         await self._publish()
+
+    def _now(self) -> Moment:
+        return Moment(self._clock(), time.monotonic())
+
+    def _charge(self, at: Moment) -> None:
+        """Bring the accounts up to date: each job pays for what it is granted."""
+        charges = {
+            number: _charge_of(job)
+            for number, job in self._farm.jobs.items()
+            if any(job.holding.granted.values()) and number not in self._unsettled
+        }
+        lent = {row.name for row in self._farm.hosts.values() if row.owner}
+        self._ledger.update(at, charges, self._sights.measured(), lent)
 
     async def _publish(self) -> None:
         """Store what has changed in the farm, then tell those whom it concerns."""
         save, gone = self._farm.take_changes()
+        rows = self._ledger.take_changes(self._now(), self._farm.users)
+        for row in rows:
+            if isinstance(row, UserRow):
+                self._farm.users[row.name] = row
+        save = [*save, *rows]
         newest = {
             number: job.holding.stored[-1]
             for number, job in self._farm.jobs.items()
@@ -199,6 +229,10 @@ class Service:
                 unknown.append(number)
                 continue
             self._farm.hear(now, number, one)
+            if number in self._unsettled:
+                self._unsettled.discard(number)
+                cores = {host: n * job.row.cores for host, n in one.report.allowed.items()}
+                self._ledger.settle(self._now(), number, cores)
             if ended := read[number].get("ended"):
                 self._farm.end(now, number, str(ended)[:MOST_OUTCOME])
         try:
@@ -211,11 +245,8 @@ class Service:
         """Return the list of hosts."""
         found = []
         for row in self._farm.hosts.values():
-            granted = sum(
-                job.holding.held.get(row.name, 0) * job.row.cores
-                for job in self._farm.jobs.values()
-            )
-            found.append(host_document(row, self._vacant(row) if row.active else 0, granted))
+            granted = self._farm.cores("held").get(row.name, 0)
+            found.append(host_document(row, self._sights.of(row.name), granted))
         return {"hosts": found}
 
     async def change_hosts(self, user: UserRow, change: Json) -> Json:
@@ -253,3 +284,12 @@ class Service:
                     yield kind, self._document(job, user)
         finally:
             self._readers.discard(events)
+
+
+def _charge_of(job: FarmJob) -> Charge:
+    """Return what a job is charged for: the cores that it is granted, whether it uses them or not."""
+    granted = {host: tasks for host, tasks in job.holding.granted.items() if tasks}
+    row = job.row
+    cores = {host: tasks * row.cores for host, tasks in granted.items()}
+    gpus = {host: tasks * row.gpus for host, tasks in granted.items() if row.gpus}
+    return Charge(row.owner, boost(row.priority), cores, gpus)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +75,15 @@ def test_each_task_runs_as_its_owner_and_both_get_slots(place: Town) -> None:
     info = place.jobs(BEN)[first]
     assert "info" not in info and "place" not in info, "of another user's job only the counts are seen"
     assert place.ask(ADA, "GET", "/hosts")["hosts"][0]["granted"] == 0
+    wait_until(lambda: all(until for _, until in charged(place)), "all intervals are closed", story=place.logs)
+    assert {who for who, _ in charged(place)} == {ADA, BEN}, "each has paid for what he had"
+
+
+def charged(place: Town) -> list[tuple[str, float]]:
+    """The owner of each interval of the ledger, and when it ended; 0 while it lasts."""
+    database = next((place.root / f"home-{FARM}").rglob("*.db"))
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        return connection.execute("SELECT owner, until FROM ledger JOIN jobs ON jobs.id = ledger.job").fetchall()
 
 
 @pytest.mark.slow
