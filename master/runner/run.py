@@ -95,7 +95,7 @@ class Run:
         resumes = (self.folder.anchor / "session").is_dir()
         session = await self._begin_session(store, decision)
         context = RunContext(
-            self.sweep, self.options, self.progress, self.folder, self.disk, resumes
+            self.sweep, self.options, self.progress, self.folder, self.disk, resumes=resumes
         )
         try:
             parts = await make_parts(context, store, results, lock, decision, session)

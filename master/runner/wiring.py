@@ -60,8 +60,8 @@ class RunContext:
     progress: Progress
     folder: RunFolder
     disk: FullDisk
-    job_run: int = 0  # counts the runs of a farm's job
     resumes: bool = False  # a run was killed here, or could not end well, and this one goes on with it
+    job_run: int = 0  # counts the runs of a farm's job
 
 
 @dataclass
