@@ -97,6 +97,11 @@ def test_what_is_only_like_fortran_is_no_number(text: str) -> None:
     assert read(text, Kind.FLOAT) is None and read(text, Kind.INT) is None and comparable(text) is None
 
 
+@pytest.mark.parametrize("text", ["\u0131nf", "\u0130nf", "na\uff4e"])
+def test_a_word_with_a_letter_that_only_looks_like_ours_is_no_number(text: str) -> None:
+    assert read(text, Kind.FLOAT) is None
+
+
 def test_an_int_that_would_be_a_page_of_zeros_is_refused() -> None:
     assert read("1D4999", Kind.INT) is not None
     assert read("1D5000", Kind.INT) is None and read("1D" + "9" * 60_000, Kind.INT) is None

@@ -17,7 +17,8 @@ from ...record import record
 _MANTISSA = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _INT = re.compile(r"[+-]?[0-9]+")
 _PLAIN = re.compile(_MANTISSA + r"(?:[eE][+-]?[0-9]+)?")
-_WORD = re.compile(r"[+-]?(?i:nan|inf|infinity)")
+# ASCII: without it, IGNORECASE also takes a dotless i, which float() refuses.
+_WORD = re.compile(r"[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 # Without a letter there must be a point: `10-5` is a range or half a date, and Fortran never writes it.
 _FORTRAN = re.compile(
     rf"({_MANTISSA})[dDqQ]([+-]?[0-9]+)|([+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+))([+-][0-9]+)"
