@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..model import Kind
+from ..results.reading.numerals import whole_number
 from ..sweep.where.numbers import number
 from ..table.columns import Cell
 
@@ -28,7 +29,7 @@ class TypedRows:
     def _value(self, name: str, cell: str) -> Cell:
         kind = self._kinds.get(name)
         if kind is Kind.INT or kind is Kind.FLOAT:
-            read = int if kind is Kind.INT else float
+            read = whole_number if kind is Kind.INT else float
             return read(cell) if cell else None
         if kind is None and name in self._numbers:
             return number(cell) if cell else None
