@@ -29,8 +29,9 @@ class TypedRows:
     def _value(self, name: str, cell: str) -> Cell:
         kind = self._kinds.get(name)
         if kind is Kind.INT or kind is Kind.FLOAT:
-            read = whole_number if kind is Kind.INT else float
-            return read(cell) if cell else None
+            if not cell:
+                return None
+            return whole_number(cell) if kind is Kind.INT else float(cell)
         if kind is None and name in self._numbers:
             return number(cell) if cell else None
         return cell

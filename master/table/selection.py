@@ -44,7 +44,13 @@ class Selection:
     """
 
     def __init__(self, reader: Reader, wanted: Wanted) -> None:
-        """Raise UsageError for an unknown column and for what is no condition."""
+        """Raise UsageError for an unknown column and for what is no condition, and for a run that
+        does not know its columns yet: a table without them would look like one of no parameters.
+        """
+        if not reader.knows_columns:
+            what = "this run has only just begun: its parameters are not read yet"
+            todo = "Ask again in a moment, or start it once more if it was killed."
+            raise UsageError(what, where=str(reader.folder), todo=todo)
         self._reader, self._wanted = reader, wanted
         self._all = result_head(reader.parameters, reader.results)
         self.head = self._all

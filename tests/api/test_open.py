@@ -215,6 +215,66 @@ def test_a_run_that_goes_on_is_read_and_watched(bench: Bench) -> None:
     assert [row["y"] for row in run.results()] == [1, 2]
 
 
+def forget_columns(bench: Bench) -> None:
+    """As when the database is made and the parameters are not read yet."""
+    (bench.runs("t") / "results.csv").unlink()
+    with sqlite3.connect(bench.runs("t") / "sweep.db") as connection:
+        connection.execute("DELETE FROM tasks")
+        connection.execute("UPDATE meta SET value = '0' WHERE key = 'plan'")
+        connection.execute("UPDATE meta SET value = '[]' WHERE key IN ('parameters', 'numeric', 'results')")
+    connection.close()
+
+
+def test_results_of_a_run_that_has_just_begun_have_its_columns(bench: Bench) -> None:
+    names = ["number", "x", "y", "host", "seconds", "attempts"]
+    bench.write("spe.yaml", "name: t\ncommand: ./work {{ x }}\nparameters: {grid: {x: [1, 2]}}\n"
+                "hosts: [localhost slots=2]\nresults: {y: {from: stdout, as: int}}\n")  # fmt: skip
+    bench.worker('until [ -e "$GATE" ]; do sleep 0.05; done; echo "$1"')
+    started = bench.start("run", "-q")
+    wait_until((bench.runs("t") / "sweep.db").exists, "the database is made")
+    run = []
+
+    def opened() -> bool:
+        try:
+            run[:] = [spe.open("t")]
+        except (UsageError, StoreError):  # not a whole database yet
+            return False
+        return True
+
+    wait_until(opened, "the run can be opened")
+    assert run[0].results().arrow().column_names == names
+    bench.open_gate()
+    assert started.end().code == 0
+
+
+def test_results_wait_for_the_parameters_and_say_when_these_do_not_come(
+    ran: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spe.api import run as module
+
+    forget_columns(ran)
+    run = spe.open("t")
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    with pytest.raises(UsageError, match="only just begun"):
+        run.results("x > 1")
+    assert "only just begun" in ran.refused("results")
+    monkeypatch.setattr(module, "PATIENCE", 60.0)
+    looks = []
+    opened = module.Reader
+
+    def reader(folder: Path) -> Any:
+        looks.append(folder)
+        if len(looks) == 3:  # the run has read its parameters meanwhile
+            with sqlite3.connect(ran.runs("t") / "sweep.db") as connection:
+                connection.execute("UPDATE meta SET value = '1' WHERE key = 'plan'")
+                connection.execute("UPDATE meta SET value = '[\"x\"]' WHERE key = 'parameters'")
+            connection.close()
+        return opened(folder)
+
+    monkeypatch.setattr(module, "Reader", reader)
+    assert list(run.results().columns) == ["number", "x", "host", "seconds", "attempts"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -140,7 +140,8 @@ def _by_halves(digits: str) -> int:
     if len(digits) <= _DIGITS_AT_ONCE:
         return int(digits)
     right = len(digits) // 2
-    return _by_halves(digits[:-right]) * 10**right + _by_halves(digits[-right:])
+    shift: int = 10**right
+    return _by_halves(digits[:-right]) * shift + _by_halves(digits[-right:])
 
 
 def as_written(cell: str, raw: bytes | None) -> str:
