@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from .watch import Watch
 
 
+MOST_BITS = 63  # of a number in the database
+PATIENCE = 10.0  # seconds for a run that has only just begun to read its parameters
 FAILED = "(failed)"  # in place of a result's name, as `spe files` has it
 
 
@@ -134,6 +138,29 @@ def _check_texts(where: object, columns: object, sort: object) -> None:
         raise UsageError("sort is no name", todo='Write sort="energy", or sort="-energy" downwards.')
 
 
+def _number(number: object) -> int:
+    """Return the number of a set, which may be one of NumPy. Raises UsageError for what is none."""
+    todo = "Give one of the column `number`, such as 17."
+    try:
+        found = operator.index(number)  # type: ignore[arg-type]
+    except TypeError as error:
+        what = f"the number of a set is a whole number, not of type {type(number).__name__}"
+        raise UsageError(what, todo=todo) from error
+    if found.bit_length() > MOST_BITS:
+        raise UsageError("there is no set with so large a number", todo=todo)
+    return int(found)
+
+
+def _wait_for_columns(folder: Path) -> None:
+    """Return when a run knows its parameters, or after PATIENCE: Selection says so then."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with Reader(folder) as reader:
+            if reader.knows_columns:
+                return
+        time.sleep(0.05)
+
+
 class Run:
     """A sweep's run below runs/, finished or running. Nothing of it is changed."""
 
@@ -160,9 +187,11 @@ class Run:
 
         `where`: a condition as in spe.yaml, such as `energy < -3 and mesh == 128`. `columns`: only
         these, in this order. `sort`: by this column; `-energy` downwards. Raises UsageError for an
-        unknown column and for what is no condition.
+        unknown column and for what is no condition. Of a run that has only just begun, it waits
+        until the parameters are read, a moment mostly.
         """
         _check_texts(where, columns, sort)
+        _wait_for_columns(self.folder)
         wanted = Wanted(where, columns, sort, option="{}")
         with Reader(self.folder) as reader:
             Selection(reader, wanted)
@@ -192,7 +221,7 @@ class Run:
         Raises UsageError for an unknown number.
         """
         with Reader(self.folder) as reader:
-            found = reader.task(number)
+            found = reader.task(_number(number))
         last = found.last_run
         stdout, stderr = (found.stdout_of(last), last.stderr) if last else (b"", b"")
         return Printed(
@@ -205,6 +234,7 @@ class Run:
         They are those of its results, and of a set that has failed what its last attempt left
         (`keep_failed`). Raises UsageError for an unknown number.
         """
+        number = _number(number)
         with Reader(self.folder) as reader:
             outputs = reader.task(number).outputs
         folder = self.folder.absolute()

@@ -11,6 +11,7 @@ from ..text import counted, printable
 
 ROWS = 10  # of a table
 CELL = 40  # characters of a cell
+LARGE = 2000  # bits of a whole number: str() refuses more than 4300 digits
 
 Row = Mapping[str, Cell]
 
@@ -44,5 +45,13 @@ def _size(count: int, head: Sequence[str]) -> str:
 
 
 def _cell(value: Cell) -> str:
-    text = "" if value is None else printable(str(value))
+    text = "" if value is None else printable(_text(value))
     return text if len(text) <= CELL else text[: CELL - 1] + "…"
+
+
+def _text(value: int | float | str) -> str:
+    if not isinstance(value, int) or value.bit_length() <= LARGE:
+        return str(value)
+    # The first digits, more than a cell shows; 0.30102 is a little less than the logarithm of 2.
+    behind = value.bit_length() * 30_102 // 100_000 - 2 * CELL
+    return ("-" if value < 0 else "") + str(abs(value) // 10**behind)

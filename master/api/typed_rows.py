@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..model import Kind
+from ..results.reading.numerals import whole_number
 from ..sweep.where.numbers import number
 from ..table.columns import Cell
 
@@ -28,8 +29,9 @@ class TypedRows:
     def _value(self, name: str, cell: str) -> Cell:
         kind = self._kinds.get(name)
         if kind is Kind.INT or kind is Kind.FLOAT:
-            read = int if kind is Kind.INT else float
-            return read(cell) if cell else None
+            if not cell:
+                return None
+            return whole_number(cell) if kind is Kind.INT else float(cell)
         if kind is None and name in self._numbers:
             return number(cell) if cell else None
         return cell

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..model import Kind, ResultSpec, TaskState
 from ..record import record
-from ..results.reading.numerals import comparable
+from ..results.reading.numerals import comparable, whole_number
 from ..results.table_files import ResultRow
 from ..store.reader import StandingSet
 from .archive import SHOWN, Archive
@@ -178,7 +178,7 @@ def same_number(then: str, now: str, kind: Kind, tolerance: Fraction) -> bool:
 def _number(cell: str, kind: Kind) -> int | float | None:
     if kind is Kind.INT:
         try:
-            return int(cell)  # exactly, also beyond 64 bits
+            return whole_number(cell)  # exactly, also beyond 64 bits
         except ValueError:
             pass
     return comparable(cell)

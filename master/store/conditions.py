@@ -26,11 +26,15 @@ _BETWEEN = re.compile(r"(?:and\b|,|&&)", re.IGNORECASE)
 
 @record
 class ColumnCondition:
-    """A comparison of a column with a value; `~` means "has this text in it"."""
+    """A comparison of a column with a value; `~` means "has this text in it".
+
+    `as_written`: the value was in quotes, so it equals only cells that are written in the same way.
+    """
 
     name: str
     operator: str
     value: str
+    as_written: bool = False
 
     @property
     def number(self) -> float | None:
@@ -75,6 +79,8 @@ def _condition(one: re.Match[str], names: Collection[str]) -> ColumnCondition:
     if one["value"] in names:
         raise _unreadable(one[0].strip())  # two columns: this is no comparison with a value
     condition = ColumnCondition(name, operator, value)
+    if operator in ("=", "!=") and one["value"] is None and condition.number is not None:
+        condition = ColumnCondition(name, operator, value, as_written=True)
     if operator[0] in "<>" and condition.number is None:
         raise UsageError(f"{name} {operator} {value}: {value} is no number")
     return condition
@@ -156,7 +162,7 @@ class Columns:
             where.add(f"{column} {one.operator} ?", one.value if number is None else number)
         elif one.operator[0] in "<>":
             where.add(f"{self._number(one.name)} {one.operator} ?", number)
-        elif number is not None:
+        elif number is not None and not one.as_written:
             # The text as it is written, or any other spelling of the same number. IS instead of =,
             # as what is no number is NULL and must not be equal to this one.
             equal = f"({column} = ? OR {self._number(one.name)} IS ?)"

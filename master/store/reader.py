@@ -124,6 +124,14 @@ class Reader:
             what = "a run began while this was read, so it may mix two moments"
             raise StoreError(what, where=str(self.folder), todo=todo)
 
+    @property
+    def knows_columns(self) -> bool:
+        """Tell whether the columns of the table are known.
+
+        A run makes the database first, and knows them once its parameters are read.
+        """
+        return self.plan > 0
+
     def meta(self, key: str, default: str = "") -> str:
         """Return a stored setting."""
         return schema.get_meta(self.connection, key, default)

@@ -15,6 +15,8 @@ from ..results.extraction import STDOUT, Evidence
 from ..results.leftovers import Leftovers, parse
 from .stored import kept_of
 
+_LAST = 2**63 - 1  # SQLite has no larger number
+
 
 @record
 class TicketRow:
@@ -119,7 +121,9 @@ def read_task(
     SELECT parameters, state, attempts, lost, reason, ticket, plan, key, spec
     FROM tasks WHERE number = ?
     """
-    row = connection.execute(query, (number,)).fetchone()
+    row = None
+    if 0 < number <= _LAST:
+        row = connection.execute(query, (number,)).fetchone()
     if row is None:
         (last,) = connection.execute("SELECT max(number) FROM tasks").fetchone()
         todo = f"The numbers go from 1 to {last or 0}."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..model import Kind
 from ..record import record
+from ..results.reading.numerals import whole_number
 from ..store.tables import column_types
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Column:
             return cell
         if not cell:
             return None
-        return float(cell) if self.type is Type.NUMBER else int(cell)
+        return float(cell) if self.type is Type.NUMBER else whole_number(cell)
 
 
 def columns_of(reader: Reader, names: Sequence[str]) -> list[Column]:

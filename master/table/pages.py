@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..sweep.where.numbers import not_finite
+
 if TYPE_CHECKING:
     from ..sweep.where.condition import Seen
 
-_NOT_FINITE = frozenset(("inf", "infinity", "nan"))
-
 
 def value(text: str, see: Callable[[str], Seen]) -> Seen:
-    """Return a cell as a condition sees it: a number if it looks like one, and `inf`, too."""
+    """Return a cell as a condition sees it: a number if it looks like one, and `inf`, too.
+
+    Compared with a text, also such a number is the text that was written.
+    """
     found = see(text)
-    if isinstance(found, str) and text.lower().lstrip("+-") in _NOT_FINITE:
-        return float(text)
+    if isinstance(found, str) and text:
+        number = not_finite(text)
+        return found if number is None else number
     return found
 
 

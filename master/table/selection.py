@@ -44,17 +44,37 @@ class Selection:
     """
 
     def __init__(self, reader: Reader, wanted: Wanted) -> None:
-        """Raise UsageError for an unknown column and for what is no condition."""
+        """Raise UsageError for an unknown column and for what is no condition, and for a run that
+        does not know its columns yet: a table without them would look like one of no parameters.
+        """
+        if not reader.knows_columns:
+            what = "this run has only just begun: its parameters are not read yet"
+            todo = "Ask again in a moment, or start it once more if it was killed."
+            raise UsageError(what, where=str(reader.folder), todo=todo)
         self._reader, self._wanted = reader, wanted
         self._all = result_head(reader.parameters, reader.results)
         self.head = self._all
         if wanted.columns is not None:
-            self.head = [self._known(name.strip(), "columns") for name in wanted.columns]
+            self.head = self._columns(wanted.columns)
         self._places = [self._all.index(name) for name in self.head]
         sort, where = wanted.sort, wanted.where
         self._sort = None if sort is None else self._known(sort.removeprefix("-"), "sort")
         self._downwards = sort is not None and sort.startswith("-")
         self._where = None if where is None else self._condition(where)
+
+    def _columns(self, names: Sequence[str]) -> list[str]:
+        """Return the columns that are wanted. Raises UsageError for none, and for one named twice.
+
+        Rows are dicts and tables of Arrow: in these a column has one name and one place.
+        """
+        found = [self._known(name.strip(), "columns") for name in names]
+        where, todo = self._named("columns"), f"There are: {', '.join(self._all)}."
+        if not found:
+            raise UsageError("no column is named", where=where, todo=todo)
+        twice = next((name for name in found if found.count(name) > 1), None)
+        if twice is not None:
+            raise UsageError(f"{twice} is named twice", where=where, todo="Name each column once.")
+        return found
 
     def _known(self, name: str, option: str) -> str:
         if name in self._all:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from .columns import Cell, Column
+from .columns import Column
 from .extras import library
 
 if TYPE_CHECKING:
@@ -38,17 +38,20 @@ def write_sheet(file: Path, path: Path, selection: Selection, columns: Sequence[
         for count, cells in enumerate(selection.all_cells(), 1):
             if count >= MOST_ROWS:
                 raise _too_much(path, "more rows", f"{MOST_ROWS - 1:,} below their head")
-            values = (one.value(cell) for one, cell in zip(columns, cells, strict=True))
-            _write_row(path, sheet, count, values)
+            _write_row(path, sheet, count, columns, cells)
     finally:
         book.close()
     return count
 
 
-def _write_row(path: Path, sheet: object, row: int, values: Iterable[Cell]) -> None:
-    for at, value in enumerate(values):
+def _write_row(
+    path: Path, sheet: object, row: int, columns: Sequence[Column], cells: Sequence[str]
+) -> None:
+    for at, (column, cell) in enumerate(zip(columns, cells, strict=True)):
+        value = column.value(cell)
         if isinstance(value, str) or value is None or not _is_in_sheets(value):
-            text = "" if value is None else str(value)
+            # Not str(value): that fails for an int of more than 4300 digits.
+            text = cell if isinstance(value, int) else "" if value is None else str(value)
             if len(text) > MOST_CHARACTERS:
                 raise _too_much(path, f"a text of {len(text)} characters", f"{MOST_CHARACTERS}")
             if text:
@@ -59,7 +62,9 @@ def _write_row(path: Path, sheet: object, row: int, values: Iterable[Cell]) -> N
 
 def _is_in_sheets(value: float) -> bool:
     """Tell whether a sheet has this number as it is: no NaN, nothing infinite, not too many digits."""
-    return math.isfinite(value) and not (isinstance(value, int) and abs(value) >= MOST_DIGITS)
+    if isinstance(value, int):
+        return abs(value) < MOST_DIGITS
+    return math.isfinite(value)
 
 
 def _too_much(path: Path, what: str, most: str) -> UsageError:

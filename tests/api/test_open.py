@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pandas
 import polars
 import pyarrow
@@ -137,6 +138,33 @@ def test_whole_numbers_beyond_64_bits_stay_what_they_are(bench: Bench) -> None:
     assert results.arrow()["n"].to_pylist() == ["1", "123456789012345678901234567890"]
 
 
+@pytest.mark.parametrize("is_stale", [False, True], ids=["results.csv", "the database"])
+def test_whole_numbers_with_more_digits_than_int_takes_are_ints_and_their_text_in_files(
+    bench: Bench, is_stale: bool
+) -> None:
+    texts = ["7", "9" * 5000, "-" + "12345" * 2000, "9" * 400, "0" * 5000 + "8"]
+    bench.write("spe.yaml", "name: t\ncommand: cat {{ f }}\nhosts: [localhost]\ninputs: ['{{ f }}']\n"
+                "parameters: {zip: {f: [f0, f1, f2, f3, f4]}}\nresults: {n: {from: stdout, as: int}}\n")  # fmt: skip
+    for place, text in enumerate(texts):
+        bench.write(f"f{place}", text)
+    bench.ok("run", "-q")
+    if is_stale:
+        make_stale(bench)
+    results = spe.open("t").results(columns=["n"])
+    limit = sys.get_int_max_str_digits()
+    by_hand = [7, 10**5000 - 1, -12345 * ((10**10_000 - 1) // 99_999), 10**400 - 1, 8]
+    assert [row["n"] for row in results] == by_hand
+    assert sys.get_int_max_str_digits() == limit, "it is the limit of the whole program"
+    assert results.arrow()["n"].to_pylist() == texts
+    assert repr(results).splitlines()[-5:] == ["7", "9" * 39 + "…", "-" + ("12345" * 8)[:38] + "…", "9" * 39 + "…", "8"]
+    bench.ok("results", "-o", "t.csv", "--columns", "n")
+    assert (bench.folder / "t.csv").read_text().split() == ["n", *texts]
+    assert [row["n"] for row in bench.ok("results", "--json").json] == texts
+    bench.ok("results", "-o", "t.xlsx", "--columns", "n")
+    sheet = openpyxl.load_workbook(bench.folder / "t.xlsx").active
+    assert [row[0] for row in sheet.iter_rows(min_row=2, values_only=True)] == [7, *texts[1:4], 8]
+
+
 @pytest.mark.parametrize("edit", ["a row of the file", "a row of the database", "the file is gone", "the head"])
 def test_results_csv_is_read_only_where_it_is_what_the_database_would_make(ran: Bench, edit: str) -> None:
     from spe.store.reader import Reader
@@ -187,6 +215,66 @@ def test_a_run_that_goes_on_is_read_and_watched(bench: Bench) -> None:
     assert [row["y"] for row in run.results()] == [1, 2]
 
 
+def forget_columns(bench: Bench) -> None:
+    """As when the database is made and the parameters are not read yet."""
+    (bench.runs("t") / "results.csv").unlink()
+    with sqlite3.connect(bench.runs("t") / "sweep.db") as connection:
+        connection.execute("DELETE FROM tasks")
+        connection.execute("UPDATE meta SET value = '0' WHERE key = 'plan'")
+        connection.execute("UPDATE meta SET value = '[]' WHERE key IN ('parameters', 'numeric', 'results')")
+    connection.close()
+
+
+def test_results_of_a_run_that_has_just_begun_have_its_columns(bench: Bench) -> None:
+    names = ["number", "x", "y", "host", "seconds", "attempts"]
+    bench.write("spe.yaml", "name: t\ncommand: ./work {{ x }}\nparameters: {grid: {x: [1, 2]}}\n"
+                "hosts: [localhost slots=2]\nresults: {y: {from: stdout, as: int}}\n")  # fmt: skip
+    bench.worker('until [ -e "$GATE" ]; do sleep 0.05; done; echo "$1"')
+    started = bench.start("run", "-q")
+    wait_until((bench.runs("t") / "sweep.db").exists, "the database is made")
+    run = []
+
+    def opened() -> bool:
+        try:
+            run[:] = [spe.open("t")]
+        except (UsageError, StoreError):  # not a whole database yet
+            return False
+        return True
+
+    wait_until(opened, "the run can be opened")
+    assert run[0].results().arrow().column_names == names
+    bench.open_gate()
+    assert started.end().code == 0
+
+
+def test_results_wait_for_the_parameters_and_say_when_these_do_not_come(
+    ran: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spe.api import run as module
+
+    forget_columns(ran)
+    run = spe.open("t")
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    with pytest.raises(UsageError, match="only just begun"):
+        run.results("x > 1")
+    assert "only just begun" in ran.refused("results")
+    monkeypatch.setattr(module, "PATIENCE", 60.0)
+    looks = []
+    opened = module.Reader
+
+    def reader(folder: Path) -> Any:
+        looks.append(folder)
+        if len(looks) == 3:  # the run has read its parameters meanwhile
+            with sqlite3.connect(ran.runs("t") / "sweep.db") as connection:
+                connection.execute("UPDATE meta SET value = '1' WHERE key = 'plan'")
+                connection.execute("UPDATE meta SET value = '[\"x\"]' WHERE key = 'parameters'")
+            connection.close()
+        return opened(folder)
+
+    monkeypatch.setattr(module, "Reader", reader)
+    assert list(run.results().columns) == ["number", "x", "host", "seconds", "attempts"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -199,6 +287,9 @@ def test_a_run_that_goes_on_is_read_and_watched(bench: Bench) -> None:
         ({"where": lambda row: True}, "where is no text\n  Write a condition in quotes"),
         ({"columns": 42}, "columns is no list of names"),
         ({"columns": [1]}, "columns is no list of names"),
+        ({"columns": ["x", 5]}, "columns is no list of names"),
+        ({"columns": []}, "columns is no list of names"),
+        ({"columns": ["x", "energy", "x"]}, "columns: x is named twice\n  Name each column once"),
         ({"sort": 1}, "sort is no name"),
         ({"where": "'x'"}, "'x'\" is not a condition: a number or a text says nothing"),
     ],
@@ -206,6 +297,35 @@ def test_a_run_that_goes_on_is_read_and_watched(bench: Bench) -> None:
 def test_a_mistake_is_told_before_anything_is_read(ran: Bench, words: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         spe.open("t").results(**words)
+
+
+@pytest.mark.parametrize("number", [0, -1, 10**30, -(10**30), pytest.param(10**5000, id="huge"), 1.0, "1", None, [1]])
+def test_what_is_no_number_of_a_set_is_told_in_a_sentence(ran: Bench, number: Any) -> None:
+    run = spe.open("t")
+    for read in (run.files, run.log):
+        with pytest.raises(UsageError, match=r"there is no|is a whole number, not of type"):
+            read(number)
+
+
+def test_a_number_of_numpy_is_a_number_of_a_set(ran: Bench) -> None:
+    run = spe.open("t")
+    number = run.results(columns=["number"]).pandas()["number"].to_numpy()[0]
+    assert type(number) is not int and run.files(number) == run.files(int(number)) != []
+
+
+@pytest.mark.parametrize(("where", "holds"), [("true", True), ("1 == 1", True), ("1 > 2", False), ("not true", False)])
+def test_a_condition_without_a_column_takes_all_rows_or_none_in_every_form(
+    ran: Bench, run: Any, tmp_path: Path, where: str, holds: bool
+) -> None:
+    expected = ran.expected if holds else []  # type: ignore[attr-defined]
+    results = run.results(where)
+    assert list(results) == expected and len(results) == len(expected)
+    assert results.arrow().to_pylist() == results.polars().to_dicts() == expected
+    assert results.pandas().to_dict("records") == expected
+    results.parquet(tmp_path / "t.parquet")
+    assert pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist() == expected
+    sheet = ran.ok("results", "--where", where, "-o", "t.xlsx", "--sort", "-x")
+    assert f"t.xlsx: {len(expected)} rows" in sheet.err
 
 
 def test_a_condition_that_cannot_be_told_names_the_set(ran: Bench, run: Any) -> None:

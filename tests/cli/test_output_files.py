@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import openpyxl
 import pytest
 from waiting import wait_until
 
@@ -124,3 +125,62 @@ def test_a_kind_of_table_that_is_not_written_is_refused_and_the_near_one_is_name
 
 def test_the_line_of_an_export_repeats_it(ran: Bench) -> None:
     assert "`spe replay all.zip` repeats it" in ran.ok("export", "-o", "all.zip").err
+
+
+# -- tables that do not come to their end
+
+KINDS = [".csv", ".json", ".parquet", ".xlsx"]
+#: `spe`, which stops when a table is complete beside its place and not yet in it.
+STOPPED = """
+import pathlib, sys, time
+from spe.table import output_file
+
+def stop(temporary, path):
+    pathlib.Path("stopped").write_text(temporary.name)
+    while True:
+        time.sleep(1)
+
+output_file._replace = stop
+sys.argv = ["spe", *sys.argv[1:]]
+from spe.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("there", [None, b"mine"], ids=["a new file", "a file of before"])
+def test_a_text_that_no_sheet_can_hold_leaves_no_part_of_a_sheet(bench: Bench, there: bytes | None) -> None:
+    bench.write("spe.yaml", "name: t\ncommand: sh -c 'head -c {{ n }} /dev/zero | tr \\\\0 a'\n"
+                "parameters: {grid: {n: [5, 32767, 32768, 7]}}\nresults: {y: {from: stdout, as: text}}\n")  # fmt: skip
+    bench.ok("run", "-q")
+    assert [len(one) for one in bench.column("y", "t")] == [5, 32767, 32768, 7]
+    sheet = bench.folder / "t.xlsx"
+    if there is not None:
+        sheet.write_bytes(there)
+    before = sorted(bench.folder.iterdir())
+    said = bench.refused("results", "-o", "t.xlsx")
+    assert "a text of 32768 characters: a sheet holds 32767" in said and ".parquet" in said
+    assert sorted(bench.folder.iterdir()) == before, "neither a sheet nor a part of one"
+    assert there is None or sheet.read_bytes() == there
+    bench.ok("results", "-o", "t.xlsx", "--where", "n != 32768")
+    rows = openpyxl.load_workbook(sheet).active.iter_rows(min_row=2, values_only=True)
+    assert [len(row[2]) for row in rows] == [5, 32767, 7]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_that_is_killed_leaves_the_file_of_before(ran: Bench, kind: str) -> None:
+    there, stopped = ran.folder / f"kept{kind}", ran.folder / "stopped"
+    there.write_bytes(b"mine")
+    words = [sys.executable, "-c", STOPPED, "results", "-q", "-o", there.name]
+    process = subprocess.Popen(words, cwd=ran.folder, env=ran.environment)
+    try:
+        wait_until(lambda: stopped.exists() and bool(stopped.read_text()), "the table is complete")
+    finally:
+        process.kill()
+        process.wait()
+    part = ran.folder / stopped.read_text()
+    stopped.unlink()
+    assert there.read_bytes() == b"mine"
+    assert part.name.startswith(".") and part.name.endswith(".part"), "nobody takes it for a table"
+    part.unlink()
+    ran.ok("results", "-q", "-o", there.name)
+    assert there.read_bytes() != b"mine"

@@ -106,6 +106,9 @@ def test_an_empty_cell_meets_no_condition_that_needs_its_value(bench: Bench) -> 
         (("--where", "n >"), "is not an expression"),
         (("--where", "word > 1"), "--where, set 1"),
         (("--columns", "n,q"), "--columns: there is no column 'q'"),
+        (("--columns", "n,n,q"), "--columns: there is no column 'q'"),
+        (("--columns", "n,word,n"), "--columns: n is named twice"),
+        (("--columns", ""), "--columns: there is no column ''"),
         (("--sort", "-q"), "--sort: there is no column 'q'"),
     ],
 )

@@ -421,6 +421,8 @@ def test_what_is_no_zip_is_refused(ran: Sweep) -> None:
         ("1.0D+05", "100000", Kind.FLOAT, 0, True),
         ("12345678901234567890123", "12345678901234567890124", Kind.INT, 0, False),
         ("12345678901234567890123", "12345678901234567890124", Kind.INT, 1e-9, True),
+        ("1" * 5000 + "2", "1" * 5000 + "3", Kind.INT, 0, False),
+        ("1" * 5000 + "2", "+" + "1" * 5000 + "2", Kind.INT, 0, True),
         ("", "", Kind.FLOAT, 0, True),
         ("", "0", Kind.FLOAT, 0, False),
     ],

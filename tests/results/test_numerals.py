@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from spe.model import Kind, Output, ResultSpec
 from spe.results.extract import Part, Refused, extract
 from spe.results.judge import judge
-from spe.results.reading.numerals import as_written, comparable, read, typed
+from spe.results.reading.numerals import as_written, comparable, read, typed, whole_number
 
 SIGNS = st.sampled_from(["", "+", "-"])
 DIGITS = st.text("0123456789", min_size=1, max_size=6)
@@ -95,6 +95,11 @@ def test_only_what_csv_readers_know_or_fortran_writes_is_a_number(text: str) -> 
 )  # fmt: skip
 def test_what_is_only_like_fortran_is_no_number(text: str) -> None:
     assert read(text, Kind.FLOAT) is None and read(text, Kind.INT) is None and comparable(text) is None
+
+
+@pytest.mark.parametrize("text", ["\u0131nf", "\u0130nf", "na\uff4e"])
+def test_a_word_with_a_letter_that_only_looks_like_ours_is_no_number(text: str) -> None:
+    assert read(text, Kind.FLOAT) is None
 
 
 def test_an_int_that_would_be_a_page_of_zeros_is_refused() -> None:
@@ -210,3 +215,15 @@ def test_an_int_that_is_written_out_has_no_zeros_before_it_and_they_do_not_count
     long = read("0" * 10 + "1e4999", Kind.INT)
     assert long is not None and long.cell == "1" + "0" * 4999
     assert read("1e5000", Kind.INT) is None
+
+
+@given(st.text("0123456789", min_size=1, max_size=4000), st.sampled_from(["", "-", "+"]))
+@example("1" + "0" * 1279, "-")
+def test_a_whole_number_read_by_halves_is_the_one_that_int_reads(digits: str, sign: str) -> None:
+    assert whole_number(sign + digits) == int(sign + digits)
+
+
+@pytest.mark.parametrize("text", ["", "a", "1" * 700 + "a", "1_" * 700 + "0", "--" + "1" * 700])
+def test_what_is_no_whole_number_is_not_read_as_one(text: str) -> None:
+    with pytest.raises(ValueError, match=r"invalid literal|is no whole number"):
+        whole_number(text)

@@ -17,7 +17,8 @@ from ...record import record
 _MANTISSA = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _INT = re.compile(r"[+-]?[0-9]+")
 _PLAIN = re.compile(_MANTISSA + r"(?:[eE][+-]?[0-9]+)?")
-_WORD = re.compile(r"[+-]?(?i:nan|inf|infinity)")
+# ASCII: without it, IGNORECASE also takes a dotless i, which float() refuses.
+_WORD = re.compile(r"[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 # Without a letter there must be a point: `10-5` is a range or half a date, and Fortran never writes it.
 _FORTRAN = re.compile(
     rf"({_MANTISSA})[dDqQ]([+-]?[0-9]+)|([+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+))([+-][0-9]+)"
@@ -30,6 +31,7 @@ _LEAST, _MOST = -(2**63), 2**63 - 1  # SQLite's integers
 _INT_DIGITS = 19  # digits of _MOST
 # Digits of an int that is written with an exponent: 1D999999 would be a megabyte of zeros.
 _MOST_DIGITS = 5000
+_DIGITS_AT_ONCE = 640  # int() takes these, whatever its limit is
 
 
 @record
@@ -118,6 +120,28 @@ def with_letter(text: str) -> str | None:
     """Return a number with a Fortran exponent in its usual form, with E; None when it is none."""
     found = _FORTRAN.fullmatch(text)
     return _joined(found) if found else None
+
+
+def whole_number(text: str) -> int:
+    """Return the int that a text of decimal digits spells, however many there are.
+
+    int() refuses more than 4300 digits, or fewer where the environment says so, and to raise that
+    limit would change it for the whole program. Raises ValueError for other texts.
+    """
+    if len(text) <= _DIGITS_AT_ONCE:
+        return int(text)
+    if not _INT.fullmatch(text.strip()):
+        raise ValueError(f"{text[:40]!r} is no whole number")
+    value = _by_halves(text.strip().lstrip("+-"))
+    return -value if text.lstrip().startswith("-") else value
+
+
+def _by_halves(digits: str) -> int:
+    if len(digits) <= _DIGITS_AT_ONCE:
+        return int(digits)
+    right = len(digits) // 2
+    shift: int = 10**right
+    return _by_halves(digits[:-right]) * shift + _by_halves(digits[-right:])
 
 
 def as_written(cell: str, raw: bytes | None) -> str:

@@ -16,6 +16,14 @@ class _Written:
     def __ne__(self, other: object) -> bool:
         return not self == other
 
+    def __contains__(self, part: object) -> bool:
+        if not isinstance(part, str):
+            raise TypeError("unsupported operand: only a text is in a text")
+        return part in self.text
+
+    def __str__(self) -> str:
+        return self.text
+
 
 class Whole(_Written, int):
     """A whole number as it was written."""
@@ -29,7 +37,7 @@ class Whole(_Written, int):
 
 
 class Real(_Written, float):
-    """A number with a point or an exponent as it was written."""
+    """A number with a point or an exponent, `nan` or `inf`, as it was written."""
 
     __hash__ = float.__hash__
 
@@ -41,6 +49,8 @@ class Real(_Written, float):
 
 _INT = re.compile(r"[-+]?[0-9]{1,300}\Z")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
+# ASCII: without it, IGNORECASE also takes a dotless i, which float() refuses.
+_NOT_FINITE = re.compile(r"[-+]?(?:inf|infinity|nan)\Z", re.ASCII | re.IGNORECASE)
 
 
 def number(text: str) -> int | float | str:
@@ -59,3 +69,8 @@ def written_number(text: str) -> int | float | str:
     if isinstance(found, str):
         return found
     return Whole(found, text) if isinstance(found, int) else Real(found, text)
+
+
+def not_finite(text: str) -> Real | None:
+    """Return `nan` and `inf` as a number that equals the text as it was written; None for others."""
+    return Real(float(text), text) if _NOT_FINITE.match(text) else None
