@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..model import Kind, ResultSpec, TaskState
 from ..record import record
-from ..results.reading.numerals import comparable
+from ..results.reading.same_number import same_number
 from ..results.table_files import ResultRow
 from ..store.reader import StandingSet
 from .archive import SHOWN, Archive
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 PAGE = 500  # sets in memory
 LONGEST = 64 << 20  # characters of a cell: Python's own limit is less than a cell of JSON may have
 ABSENT = "no such file"
-_NAN = "nan"
 
 
 @record
@@ -131,7 +130,7 @@ class Comparison:
     ) -> Iterator[tuple[str, str, str]]:
         """Yield (file, what it was, what it is)."""
         if kind in (Kind.INT, Kind.FLOAT):
-            if not same_number(then.cell, now.cell, kind, self._tolerance):
+            if not same_number(then.cell, now.cell, self._tolerance):
                 yield "", then.cell, now.cell
         elif kind.is_path:
             for file in sorted({*then.digests, *now.digests}):
@@ -158,34 +157,6 @@ def _with_digest(one: Evidence) -> str:
 
 def _first_line(reason: str) -> str:
     return "".join(reason.splitlines()[:1])
-
-
-def same_number(then: str, now: str, kind: Kind, tolerance: Fraction) -> bool:
-    """Tell whether two cells are the same number: apart by at most `tolerance` of the larger one."""
-    if then == now:
-        return True
-    first, second = _number(then, kind), _number(now, kind)
-    if first is None or second is None:
-        return _is_nan(then) and _is_nan(now)
-    if first == second:
-        return True
-    if any(abs(one) == float("inf") for one in (first, second)):
-        return False
-    apart = abs(Fraction(first) - Fraction(second))
-    return apart <= tolerance * max(abs(Fraction(first)), abs(Fraction(second)))
-
-
-def _number(cell: str, kind: Kind) -> int | float | None:
-    if kind is Kind.INT:
-        try:
-            return int(cell)  # exactly, also beyond 64 bits
-        except ValueError:
-            pass
-    return comparable(cell)
-
-
-def _is_nan(cell: str) -> bool:
-    return cell.strip().lower().lstrip("+-") == _NAN
 
 
 # -- the sets of the zip
