@@ -130,6 +130,7 @@ def _compare(comparison: Comparison, folder: Path, json_: bool, quiet: bool) -> 
                     "differing": tally.differing,
                     "not_run": tally.not_run,
                     "of_other_programs": tally.of_other_programs,
+                    "not_run_then": tally.not_run_then,
                     "differences": differences,
                 }
             )
@@ -181,6 +182,9 @@ def _summary(tally: Tally) -> str:
     if tally.of_other_programs:
         rows = counted(tally.of_other_programs, "is", "are")
         text += f"; {rows} of another version of the program, which is not here"
+    if tally.not_run_then:
+        missing = counted(tally.not_run_then, "set", "sets")
+        text += f"; the run of the zip was not complete: {missing} had no result to compare with"
     return text
 
 

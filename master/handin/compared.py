@@ -62,6 +62,7 @@ class Tally:
     differing: int = 0
     not_run: int = 0
     of_other_programs: int = 0
+    not_run_then: int = 0  # the run of the zip had not come to its end
 
 
 class Comparison:
@@ -104,7 +105,8 @@ class Comparison:
         self, then: KnownSet, now: StandingSet | None, row: ResultRow | None, reader: Reader
     ) -> Iterator[Difference]:
         if then.results is None and then.reason is None:
-            return  # it was not run then, so there is nothing to compare with
+            self.tally.not_run_then += 1  # so there is nothing to compare with
+            return
         if not self._made_here(then.number):
             self.tally.of_other_programs += 1
             return

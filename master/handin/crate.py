@@ -88,7 +88,7 @@ def write_crate(
                 crate.add(SWEEP + one.path, _pieces(source), one.mode, one.role, one.sha256)
         for folder in manifest.folders if Role.INPUT in roles else ():
             crate.add_folder(SWEEP + folder)
-        _add_results(crate, reader, specs)
+        _add_results(crate, reader, specs, path.parent)
         crate.add_bytes(REPORT, html_report(reader, text.decode("utf-8", "replace")).encode())
         crate.add_bytes(NAME, manifest.as_text().encode())
         sums = "".join(f"{one.sha256}  {one.name}\n" for one in crate.packed)
@@ -166,11 +166,17 @@ def _rest(stream: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _add_results(crate: _Crate, reader: Reader, specs: Mapping[str, ResultSpec]) -> None:
+def _add_results(
+    crate: _Crate, reader: Reader, specs: Mapping[str, ResultSpec], scratch: Path
+) -> None:
     """Add the result files, then the tables, for which the rows are gone through once."""
     head = result_head(reader.parameters, reader.results)
-    # In files, not in memory: there may be a million rows, and a zip takes one file at a time.
-    with tempfile.TemporaryFile() as table, tempfile.TemporaryFile() as digests:
+    # In files, not in memory: there may be a million rows, and a zip takes one file at a time. Beside
+    # the zip, which needs the room anyway: the usual folder for them may be small, and in memory.
+    with (
+        tempfile.TemporaryFile(dir=scratch) as table,
+        tempfile.TemporaryFile(dir=scratch) as digests,
+    ):
         table.write(csv_line(head))
         digests.write(csv_line(HEAD))
         for row in reader.rows():
