@@ -110,7 +110,7 @@ def rewritten(
     with zipfile.ZipFile(target, "w") as made:
         for name, content in files.items():
             info = zipfile.ZipInfo(name)
-            info.external_attr = attributes.get(name, 0)
+            info.external_attr = attributes.get(name, 0o100644 << 16)
             made.writestr(info, content)
     return target
 
