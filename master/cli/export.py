@@ -54,7 +54,7 @@ def command(
     startup.load_aiohttp()  # the drawings of the report are those of the page
     from ..handin.crate import write_crate
     from ..handin.manifest import Role
-    from ..handin.output import check_has_rows, check_is_over
+    from ..handin.output import check_has_rows, check_is_over, killed_note
     from ..handin.ro_crate import NO_LICENSE, Credits
     from ..store.reader import Reader
     from ..table.extras import library
@@ -72,6 +72,8 @@ def command(
     with Reader(folder) as reader:
         check_is_over(folder)
         check_has_rows(reader)
+        if note := killed_note(reader):
+            click.echo(f"warning: {note}", err=True)
         sweep = load(file, name=folder.name)
         with written(output, folder.parent) as path:
             credits = Credits(authors, license or NO_LICENSE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..sweep.sweep import Sweep
 
 CLIP = 200  # characters of a value in a line
+FINEST = 5000  # places of a tolerance behind the point: more than a result of `as: int` has digits
 
 
 @click.command()
@@ -128,6 +130,7 @@ def _compare(comparison: Comparison, folder: Path, json_: bool, quiet: bool) -> 
                     "differing": tally.differing,
                     "not_run": tally.not_run,
                     "of_other_programs": tally.of_other_programs,
+                    "not_run_then": tally.not_run_then,
                     "differences": differences,
                 }
             )
@@ -179,16 +182,21 @@ def _summary(tally: Tally) -> str:
     if tally.of_other_programs:
         rows = counted(tally.of_other_programs, "is", "are")
         text += f"; {rows} of another version of the program, which is not here"
+    if tally.not_run_then:
+        missing = counted(tally.not_run_then, "set", "sets")
+        text += f"; the run of the zip was not complete: {missing} had no result to compare with"
     return text
 
 
 def _tolerance(text: str) -> Fraction:
     """Return a tolerance. Raises UsageError."""
     try:
-        found = float(text)
-        if 0 <= found < 1:
+        found = Decimal(text)
+        # As it is written: 0.3 as a float is less, and 0.7 beside 1.0 would differ by more. One with
+        # thousands of places is no tolerance that anybody means, and would fill the memory.
+        if 0 <= found < 1 and (not found or found.adjusted() > -FINEST):
             return Fraction(found)
-    except ValueError:
+    except ArithmeticError:  # also what a comparison with NaN raises
         pass
     todo = "Write a number from 0 to below 1, such as 1e-9."
     raise UsageError(f"{text!r} is no tolerance", where="--tolerance", todo=todo)

@@ -33,7 +33,7 @@ def command(run: str | None, output: Path, file: Path, quiet: bool, verbose: int
     Example: spe report pi -o pi.html
     """
     startup.load_aiohttp()  # the drawings are those of the page
-    from ..handin.output import check_has_rows, check_is_over
+    from ..handin.output import check_has_rows, check_is_over, killed_note
     from ..handin.report import html_report
     from ..store.reader import Reader
     from ..table.output_file import written
@@ -42,6 +42,8 @@ def command(run: str | None, output: Path, file: Path, quiet: bool, verbose: int
     with Reader(folder) as reader:
         check_is_over(folder)
         check_has_rows(reader)
+        if note := killed_note(reader):
+            click.echo(f"warning: {note}", err=True)
         with written(output, folder.parent) as path:
             text = html_report(reader, _sweep_text(file, folder.name))
             path.write_text(text, encoding="utf-8")

@@ -30,6 +30,7 @@ from .manifest import (
     SWEEP,
     TABLE,
     Manifest,
+    SweepFile,
     read_manifest,
 )
 
@@ -114,10 +115,24 @@ class Archive:
                 raise self.fault(f"{NAME} and {SUMS} disagree about the {one.called}")
 
     def check_digests(self) -> None:
-        """Raise UsageError, which names the file, where one is not what the zip's digests say."""
+        """Raise UsageError, which names the file, where one is not what the zip's digests say.
+
+        Permissions count as well: spe.json has them.
+        """
         called = {SWEEP + one.path: f"the {one.called}" for one in self.manifest.files}
         for name in self._sums:
             self._check_digest(name, called.get(name, name))
+        for one in self.manifest.files:
+            if one.included:
+                self._check_mode(one)
+
+    def _check_mode(self, one: SweepFile) -> None:
+        attributes = self._zip.getinfo(SWEEP + one.path).external_attr >> 16
+        # 0: packed again where files have no permissions. Those of spe.json are meant in any case.
+        if attributes and stat.S_IMODE(attributes) != one.mode:
+            found = f"{stat.S_IMODE(attributes):04o}, not {one.mode:04o}"
+            what = f"the permissions of the {one.called} in it were changed: they are {found}"
+            raise self.fault(what, "Ask for the zip as it was exported; nothing was run.")
 
     def _check_digest(self, name: str, called: str) -> None:
         digest = hashlib.sha256()
@@ -178,6 +193,8 @@ def _entry_fault(one: zipfile.ZipInfo) -> str:
         return "is a link"
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is no regular file"
+    if kind != stat.S_IFDIR and one.external_attr >> 16 & 0o7000:
+        return "would be setuid, setgid or sticky"
     if one.flag_bits & 1:
         return "is encrypted"
     return ""

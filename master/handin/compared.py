@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..model import Kind, ResultSpec, TaskState
 from ..record import record
-from ..results.reading.numerals import comparable, whole_number
+from ..results.reading.same_number import same_number
 from ..results.table_files import ResultRow
 from ..store.reader import StandingSet
 from .archive import SHOWN, Archive
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 PAGE = 500  # sets in memory
 LONGEST = 64 << 20  # characters of a cell: Python's own limit is less than a cell of JSON may have
 ABSENT = "no such file"
-_NAN = "nan"
 
 
 @record
@@ -63,6 +62,7 @@ class Tally:
     differing: int = 0
     not_run: int = 0
     of_other_programs: int = 0
+    not_run_then: int = 0  # the run of the zip had not come to its end
 
 
 class Comparison:
@@ -105,7 +105,8 @@ class Comparison:
         self, then: KnownSet, now: StandingSet | None, row: ResultRow | None, reader: Reader
     ) -> Iterator[Difference]:
         if then.results is None and then.reason is None:
-            return  # it was not run then, so there is nothing to compare with
+            self.tally.not_run_then += 1  # so there is nothing to compare with
+            return
         if not self._made_here(then.number):
             self.tally.of_other_programs += 1
             return
@@ -131,7 +132,7 @@ class Comparison:
     ) -> Iterator[tuple[str, str, str]]:
         """Yield (file, what it was, what it is)."""
         if kind in (Kind.INT, Kind.FLOAT):
-            if not same_number(then.cell, now.cell, kind, self._tolerance):
+            if not same_number(then.cell, now.cell, self._tolerance):
                 yield "", then.cell, now.cell
         elif kind.is_path:
             for file in sorted({*then.digests, *now.digests}):
@@ -158,34 +159,6 @@ def _with_digest(one: Evidence) -> str:
 
 def _first_line(reason: str) -> str:
     return "".join(reason.splitlines()[:1])
-
-
-def same_number(then: str, now: str, kind: Kind, tolerance: Fraction) -> bool:
-    """Tell whether two cells are the same number: apart by at most `tolerance` of the larger one."""
-    if then == now:
-        return True
-    first, second = _number(then, kind), _number(now, kind)
-    if first is None or second is None:
-        return _is_nan(then) and _is_nan(now)
-    if first == second:
-        return True
-    if any(abs(one) == float("inf") for one in (first, second)):
-        return False
-    apart = abs(Fraction(first) - Fraction(second))
-    return apart <= tolerance * max(abs(Fraction(first)), abs(Fraction(second)))
-
-
-def _number(cell: str, kind: Kind) -> int | float | None:
-    if kind is Kind.INT:
-        try:
-            return whole_number(cell)  # exactly, also beyond 64 bits
-        except ValueError:
-            pass
-    return comparable(cell)
-
-
-def _is_nan(cell: str) -> bool:
-    return cell.strip().lower().lstrip("+-") == _NAN
 
 
 # -- the sets of the zip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 import tempfile
 import time
 import zipfile
@@ -38,7 +39,7 @@ from .manifest import (
 from .program import check_program, programs_of
 from .report import html_report
 from .ro_crate import Credits, Packed, metadata
-from .sweep_files import FILE, sweep_files, sweep_text
+from .sweep_files import FILE, empty_folders, sweep_files, sweep_text
 
 if TYPE_CHECKING:
     from ..store.reader import Reader
@@ -76,6 +77,7 @@ def write_crate(
         results=kinds,
         programs=programs_of(reader),
         files=files,
+        folders=empty_folders(sweep),
     )
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as made:
         crate = _Crate(made)
@@ -83,8 +85,10 @@ def write_crate(
         for one in files:
             if one.included:
                 source = sweep.folder / one.path
-                crate.add(SWEEP + one.path, _pieces(source), one.executable, one.role, one.sha256)
-        _add_results(crate, reader, specs)
+                crate.add(SWEEP + one.path, _pieces(source), one.mode, one.role, one.sha256)
+        for folder in manifest.folders if Role.INPUT in roles else ():
+            crate.add_folder(SWEEP + folder)
+        _add_results(crate, reader, specs, path.parent)
         crate.add_bytes(REPORT, html_report(reader, text.decode("utf-8", "replace")).encode())
         crate.add_bytes(NAME, manifest.as_text().encode())
         sums = "".join(f"{one.sha256}  {one.name}\n" for one in crate.packed)
@@ -116,18 +120,14 @@ class _Crate:
         self,
         name: str,
         pieces: Iterable[bytes],
-        executable: bool = False,
+        mode: int = 0o644,
         role: Role | None = None,
         sha256: str = "",
     ) -> str:
         """Add a file; return its SHA-256. Raises UsageError where that is not `sha256`."""
-        if not name.isprintable() or "\\" in name:
-            # SHA256SUMS has a line a file, and Windows reads a backslash as a slash.
-            what = "a zip cannot have this name: it has characters that are not printable, or a \\"
-            raise UsageError(what, where=ascii(name), todo="Rename the file, then `spe run` again.")
-        info = zipfile.ZipInfo(name, self._now)
+        info = self._entry(name)
         info.compress_type = zipfile.ZIP_DEFLATED
-        info.external_attr = (0o100755 if executable else 0o100644) << 16
+        info.external_attr = (stat.S_IFREG | mode) << 16
         digest = hashlib.sha256()
         size = 0
         with self._zip.open(info, "w", force_zip64=True) as stream:
@@ -142,6 +142,19 @@ class _Crate:
         self.packed.append(Packed(name, found, size, role))
         return found
 
+    def add_folder(self, name: str) -> None:
+        """Add an empty folder. It has no digest: spe.json, which has one, names it as well."""
+        info = self._entry(f"{name}/")
+        info.external_attr = (stat.S_IFDIR | 0o755) << 16 | 0x10  # 0x10: a folder on Windows
+        self._zip.writestr(info, b"")
+
+    def _entry(self, name: str) -> zipfile.ZipInfo:
+        if not name.isprintable() or "\\" in name:
+            # SHA256SUMS has a line a file, and Windows reads a backslash as a slash.
+            what = "a zip cannot have this name: it has characters that are not printable, or a \\"
+            raise UsageError(what, where=ascii(name), todo="Rename it, then `spe run` again.")
+        return zipfile.ZipInfo(name, self._now)
+
 
 def _pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as stream:
@@ -153,11 +166,17 @@ def _rest(stream: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _add_results(crate: _Crate, reader: Reader, specs: Mapping[str, ResultSpec]) -> None:
+def _add_results(
+    crate: _Crate, reader: Reader, specs: Mapping[str, ResultSpec], scratch: Path
+) -> None:
     """Add the result files, then the tables, for which the rows are gone through once."""
     head = result_head(reader.parameters, reader.results)
-    # In files, not in memory: there may be a million rows, and a zip takes one file at a time.
-    with tempfile.TemporaryFile() as table, tempfile.TemporaryFile() as digests:
+    # In files, not in memory: there may be a million rows, and a zip takes one file at a time. Beside
+    # the zip, which needs the room anyway: the usual folder for them may be small, and in memory.
+    with (
+        tempfile.TemporaryFile(dir=scratch) as table,
+        tempfile.TemporaryFile(dir=scratch) as digests,
+    ):
         table.write(csv_line(head))
         digests.write(csv_line(HEAD))
         for row in reader.rows():

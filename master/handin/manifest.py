@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ TABLE, FAILED, SETS, DIGESTS = (
     f"{RESULTS}{name}.csv" for name in ("results", "failed", "parameters", "digests")
 )
 REPORT = "report.html"
+_MODE = re.compile("0[0-7]{3}")  # no setuid, setgid or sticky: a zip could give rights by them
 
 
 class Role(Word):
@@ -43,7 +45,7 @@ class SweepFile:
     role: Role
     sha256: str
     size: int
-    executable: bool
+    mode: int  # permissions, at most 0o777
     included: bool  # in the zip
 
     @property
@@ -79,6 +81,7 @@ class Manifest:
     results: Mapping[str, Kind]
     programs: Sequence[Program]
     files: Sequence[SweepFile]
+    folders: Sequence[str] = ()  # the empty ones of the inputs, from the sweep's folder
     spe: str = __version__
 
     def as_text(self) -> str:
@@ -98,11 +101,12 @@ class Manifest:
                         "role": one.role.value,
                         "sha256": one.sha256,
                         "bytes": one.size,
-                        "executable": one.executable,
+                        "mode": f"{one.mode:04o}",
                         "included": one.included,
                     }
                     for one in self.files
                 ],
+                "folders": list(self.folders),
             },
             indent=1,
         )
@@ -129,6 +133,7 @@ def read_manifest(text: bytes, where: str) -> Manifest:
             results={_text(name): Kind(kind) for name, kind in found["results"].items()},
             programs=[_read_program(one) for one in found["programs"]],
             files=[_read_file(one) for one in found["files"]],
+            folders=[_below(one) for one in found.get("folders", ())],
             spe=_text(found["spe"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -158,7 +163,7 @@ def _read_file(found: Mapping[str, Any]) -> SweepFile:
         role=Role(found["role"]),
         sha256=_text(found["sha256"]),
         size=int(found["bytes"]),
-        executable=bool(found["executable"]),
+        mode=_mode(found),
         included=bool(found["included"]),
     )
     if one.path != posixpath.normpath(one.path):
@@ -166,3 +171,20 @@ def _read_file(found: Mapping[str, Any]) -> SweepFile:
     if one.included and one.is_outside:
         raise ValueError(f"{one.path!r} leads out of the folder")
     return one
+
+
+def _mode(found: Mapping[str, Any]) -> int:
+    if "mode" not in found:  # a zip that an earlier spe wrote
+        return 0o755 if found["executable"] else 0o644
+    text = _text(found["mode"])
+    if not _MODE.fullmatch(text):
+        raise ValueError(f"{text!r} are no permissions of a file")
+    return int(text, 8)
+
+
+def _below(value: object) -> str:
+    """Return the path of a folder below that of the sweep."""
+    path = _text(value)
+    if path != posixpath.normpath(path) or path == "." or path.split("/")[0] in ("", ".."):
+        raise ValueError(f"{path!r} is no folder of the sweep")
+    return path

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..model import TaskState
 from ..session.living import elsewhere, living
+from ..session.runners import was_killed
 from ..store.history import provenance
+from ..text import sets
 
 if TYPE_CHECKING:
     from ..store.reader import Reader
@@ -29,3 +32,15 @@ def check_has_rows(reader: Reader) -> None:
     if not provenance.has_rows(reader):
         todo = "Run it first: `spe run`; why sets failed is in `spe status`."
         raise UsageError("no set is finished yet", where=str(reader.folder), todo=todo)
+
+
+def killed_note(reader: Reader) -> str:
+    """Return a sentence about a run that was killed, so that it may lack sets; "" for others."""
+    if not was_killed(reader.folder):
+        return ""
+    counts = reader.counts()
+    left = counts[TaskState.WAITING] + counts[TaskState.RUNNING]
+    note = f"{reader.folder}: this run was killed, or its machine went down"
+    if not left:
+        return f"{note}; all its sets had ended"
+    return f"{note}, and is not complete: {sets(left)} did not end; `spe run` goes on with it"

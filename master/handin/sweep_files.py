@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,6 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 from ..software import requirements
 from ..store.history import provenance
-from ..sweep.program import is_executable
 from ..sweep.written import as_yaml
 from .manifest import Role, SweepFile
 
@@ -50,8 +50,23 @@ def _described(folder: Path, path: str, role: Role, wanted: bool) -> SweepFile:
     whole = folder / path
     sha256 = file_digest(whole)
     outside = path.startswith(("/", "../"))
-    size = whole.stat().st_size
-    return SweepFile(path, role, sha256, size, is_executable(whole), wanted and not outside)
+    info = whole.stat()
+    return SweepFile(path, role, sha256, info.st_size, permissions(info), wanted and not outside)
+
+
+def permissions(info: os.stat_result) -> int:
+    """Return the permissions of a file for the zip: never setuid, setgid or sticky."""
+    # As tasks get them: whoever unpacks it owns the file, and must be able to read it.
+    return stat.S_IMODE(info.st_mode) & 0o777 | stat.S_IRUSR
+
+
+def empty_folders(sweep: Sweep) -> list[str]:
+    """Return the empty folders of the inputs below the sweep's folder, by path.
+
+    To be called after `sweep_files`, which looks at the inputs of all sets.
+    """
+    found = {os.path.normpath(one) for one in sweep.recipe.trees.empty_folders()}
+    return sorted(one for one in found if not one.startswith(("/", "../")))
 
 
 def file_digest(path: Path) -> str:

@@ -88,17 +88,27 @@ def _fill(archive: Archive, folder: Path, supplied: Sequence[tuple[SweepFile, Pa
     with (folder / FILE).open("wb") as stream:
         stream.writelines(archive.pieces(SWEEP + FILE))
     for one in archive.manifest.files:
-        if one.included and not _is_there(folder, one):
-            target = _target(folder, one)
-            with target.open("wb") as stream:
-                stream.writelines(archive.pieces(SWEEP + one.path))
-            target.chmod(0o755 if one.executable else 0o644)
-    for one, source in supplied:
-        if _is_there(folder, one):
+        if not one.included:
             continue
-        target = _target(folder, one)
-        shutil.copyfile(source, target)
-        target.chmod(0o755 if one.executable else 0o644)
+        if not _is_there(folder, one):
+            with _target(folder, one).open("wb") as stream:
+                stream.writelines(archive.pieces(SWEEP + one.path))
+        _set_mode(folder, one)
+    for one, source in supplied:
+        if not _is_there(folder, one):
+            shutil.copyfile(source, _target(folder, one))
+        _set_mode(folder, one)
+    for path in archive.manifest.folders:
+        (folder / path).mkdir(parents=True, exist_ok=True)
+
+
+def _set_mode(folder: Path, one: SweepFile) -> None:
+    """Give a file the permissions that it had, also where an earlier replay has put it there."""
+    # But for writing by others where the umask keeps that from them: a zip from anywhere would open
+    # the program that runs here to all users of this machine.
+    umask = os.umask(0o077)
+    os.umask(umask)
+    (folder / one.path).chmod(one.mode & ~(umask & 0o022))
 
 
 def _is_there(folder: Path, one: SweepFile) -> bool:
@@ -110,6 +120,7 @@ def _is_there(folder: Path, one: SweepFile) -> bool:
 def _target(folder: Path, one: SweepFile) -> Path:
     target = folder / one.path
     target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)  # one that was changed meanwhile may be read-only
     return target
 
 
@@ -142,9 +153,11 @@ def _supplied(
 def _check_paths(archive: Archive) -> None:
     """Raise UsageError for a file where the replay keeps its own: it could bring forged results."""
     own = os.path.join("runs", archive.manifest.name, "")
-    for one in archive.manifest.files:
-        if one.path.startswith(own) or one.path in (FILE, MARK, "."):
-            what = f"the {one.called} in it would lie where a run keeps its own files"
+    paths = {one.path: one.called for one in archive.manifest.files}
+    for path, called in (paths | {one: f"folder {one}" for one in archive.manifest.folders}).items():
+        # With a slash, so that runs/NAME itself counts as well.
+        if f"{path}/".startswith(own) or path in (FILE, MARK, "."):
+            what = f"the {called} in it would lie where a run keeps its own files"
             raise UsageError(what, where=str(archive.path), todo="Ask for another zip.")
 
 

@@ -10,6 +10,7 @@
     frames     The table as a data frame of pandas or polars
     output_file  A file that the user names for what is written: whole, or not at all
     pages      Some rows, as a condition and a sorting see them
+    part_files   Part files, each locked by the process that writes it: of killed ones none is left
     selection  The rows and columns that somebody asks for
     sheet      The table as a sheet of Excel or LibreOffice
 """

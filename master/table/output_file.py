@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ..disk_errors import reason
 from ..errors import UsageError
+from .part_files import part_beside, part_in_scratch
 
 ANOTHER = "Name another file with -o."
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/([0-9]+)|(stdout)|(stderr))|/proc/self/fd/([0-9]+)")
@@ -47,26 +48,42 @@ def written(path: Path, runs: Path, todo: str = ANOTHER) -> Iterator[Path]:
     """
     check_not_in_runs(path, runs, "Name another place with -o." if todo == ANOTHER else todo)
     temporary: Path | None = None
+    through = temporary_is_whole = False
     try:
         # Before the work, which may take minutes: a place where nothing can be written is told now.
         _check_kind(path)
         through = is_stream(path) or _is_in_a_closed_folder(path)
-        temporary = _temporary(path, through)
-        yield temporary
-        if through:
-            _copy_into(temporary, path)
-        else:
-            _replace(temporary, path)
+        # Of a link, the file that it names is written.
+        with part_in_scratch() if through else part_beside(path.resolve()) as temporary:
+            yield temporary
+            if through:
+                temporary_is_whole = True
+                _copy_into(temporary, path)
+            else:
+                _replace(temporary, path)
     except OSError as error:
         # Files of the run that cannot be read have their own names.
         places = (None, str(temporary), str(path), str(path.resolve()))
         if temporary is not None and error.filename not in places:
             raise
+        if through and not temporary_is_whole:
+            raise _scratch_fault(error) from error
         what = f"it cannot be written: {reason(error)}"
         raise UsageError(what, where=str(path), todo=todo) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+
+
+def _scratch_fault(error: OSError) -> UsageError:
+    """Return the error for the folder in which a file is made before it is copied into a stream."""
+    what = f"a temporary file cannot be written in this folder: {reason(error)}"
+    todo = "Make room there, or name another folder for temporary files: TMPDIR=FOLDER."
+    return UsageError(what, where=_scratch(), todo=todo)
+
+
+def _scratch() -> str:
+    try:
+        return tempfile.gettempdir()
+    except OSError:  # none of the usual folders can be written to
+        return os.environ.get("TMPDIR", "/tmp")
 
 
 def _check_kind(path: Path) -> None:
@@ -83,18 +100,6 @@ def _is_in_a_closed_folder(path: Path) -> bool:
     """Tell whether a file is there that can be written, in a folder where none can be made."""
     there = path.resolve()
     return os.access(there, os.W_OK) and not os.access(there.parent, os.W_OK)
-
-
-def _temporary(path: Path, through: bool) -> Path:
-    """Make an empty file beside the place, or in the folder for such files. Raises OSError."""
-    if through:
-        descriptor, name = tempfile.mkstemp(prefix="spe.", suffix=".part")
-        os.close(descriptor)
-        return Path(name)
-    there = path.resolve()  # of a link, the file that it names is written
-    temporary = there.with_name(f".{there.name}.{os.getpid()}.part")
-    temporary.touch()
-    return temporary
 
 
 def _replace(temporary: Path, path: Path) -> None:

@@ -100,6 +100,8 @@ def rewritten(
 ) -> Path:
     """A zip with other files: `change` gets name -> content. With_sums: their digests are right again."""
     files = contents(path)
+    with zipfile.ZipFile(path) as opened:
+        attributes = {one.filename: one.external_attr for one in opened.infolist()}
     change(files)
     if with_sums:
         names = [name for name in files if name not in ("SHA256SUMS", "ro-crate-metadata.json")]
@@ -107,7 +109,9 @@ def rewritten(
         files["SHA256SUMS"] = "".join(lines).encode()
     with zipfile.ZipFile(target, "w") as made:
         for name, content in files.items():
-            made.writestr(name, content)
+            info = zipfile.ZipInfo(name)
+            info.external_attr = attributes.get(name, 0o100644 << 16)
+            made.writestr(info, content)
     return target
 
 

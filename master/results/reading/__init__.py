@@ -5,4 +5,5 @@
     last_states      Output as a person sees it: of a line that was written over, its last state
     numerals         The spelling of numbers
     refusal          The refusal of a result: its bytes do not give the value that spe.yaml asks for
+    same_number      Compares two cells as the numbers that they spell, exactly
 """

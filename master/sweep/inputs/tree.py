@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ...config.names import safe
@@ -26,10 +26,14 @@ class Found:
 
 @record
 class Listing:
-    """All files of a folder or a glob, sorted by name, and the folders in it that are empty."""
+    """All files of a folder or a glob, sorted by name, and the folders in it that are empty.
+
+    `empty_paths`: where these lie, from the sweep's folder.
+    """
 
     files: tuple[Found, ...]
     empty: tuple[str, ...] = ()
+    empty_paths: tuple[str, ...] = ()
 
 
 def is_glob(path: str) -> bool:
@@ -51,7 +55,7 @@ def files_of_folder(top: Path, path: str, label: str) -> Listing:
     walk.visit(whole, path.rstrip("/") or path, "", ())
     if not walk.files:
         raise ConfigError(f"the folder {path} of {label} has no file", todo="Mend its path.")
-    return Listing(tuple(walk.files), tuple(walk.empty))
+    return walk.listing(walk.files)
 
 
 def files_of_glob(top: Path, path: str, label: str) -> Listing:
@@ -76,7 +80,7 @@ def files_of_glob(top: Path, path: str, label: str) -> Listing:
         todo = "Mend it: paths are relative to the folder of spe.yaml."
         raise ConfigError(f"{path} of {label} matches no file", todo=todo)
     unique = {one.name: one for one in walk.files}
-    return Listing(tuple(unique[name] for name in sorted(unique)), tuple(walk.empty))
+    return walk.listing(unique[name] for name in sorted(unique))
 
 
 def matches(top: Path, path: str, label: str) -> list[str]:
@@ -146,6 +150,11 @@ class _Walk:
         self.label = label
         self.files: list[Found] = []
         self.empty: list[str] = []
+        self.empty_paths: list[str] = []
+
+    def listing(self, files: Iterable[Found]) -> Listing:
+        """Return these files with the empty folders that were found."""
+        return Listing(tuple(files), tuple(self.empty), tuple(self.empty_paths))
 
     def visit(self, folder: Path, path: str, name: str, above: tuple[tuple[int, int], ...]) -> None:
         """Add what is in a folder: `path` leads to it from the sweep's, `name` begins the names."""
@@ -157,6 +166,7 @@ class _Walk:
         entries = [one for one in self._entries(folder, path) if one != LEFT_OUT]
         if not entries and name:
             self.empty.append(name.rstrip("/"))
+            self.empty_paths.append(path)
         for entry in entries:
             inner = folder / entry
             if os.path.isdir(inner):

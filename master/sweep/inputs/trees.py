@@ -116,6 +116,10 @@ class Trees:
             self._trees[key] = Tree(self.files, listing)
         return self._trees[key]
 
+    def empty_folders(self) -> set[str]:
+        """Return the paths of the empty folders in all that was looked at so far."""
+        return {path for one in self._trees.values() for path in one.listing.empty_paths}
+
     def inputs(self, one: InputPattern, name: str, path: str) -> Iterator[Input]:
         """Yield the inputs of a task: the files one by one, or their archive. Raises InputChanged."""
         tree = self.tree(one, path)
