@@ -63,6 +63,7 @@ BY_FORM = {
     "[x|y|xy]": "z",
     "NAME": "nowhere",
     "FOLDER": "nowhere",
+    "RUN": "nowhere",
 }
 # Any text is right for these, or they write what they name.
 ANY_TEXT = {"--ask", "--setup", "--prepare", "--output", "--to", "--man", "--author", "--license", "--into"}
@@ -130,7 +131,7 @@ def test_a_value_that_is_wrong_is_named_with_its_option(
     reads = option in ("-F", "--file") and command not in ("run", "check", "retry")
     # So do those of a zip, before they look at the hosts that it would run on.
     is_named = (option.startswith("--after") and value in err) or (command, option) == ("replay", "--hosts")
-    if not (option in READING or command in ("results", "plot") or reads or is_named):
+    if not (option in READING or command in ("results", "plot", "page") or reads or is_named):
         assert option in err or (option == "--file" and value in err), err
         assert value in err, err
 
