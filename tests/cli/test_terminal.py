@@ -221,8 +221,12 @@ def test_watching_what_does_not_run_is_an_error_with_what_to_do(tmp_path: Path) 
     import spe
     from spe.errors import UsageError
 
-    with pytest.raises(UsageError, match="nothing runs here"):
+    with pytest.raises(UsageError, match="there is no run .*nothing"):
         spe.watch(tmp_path / "runs" / "nothing")
+    (tmp_path / "runs" / "over").mkdir(parents=True)
+    (tmp_path / "runs" / "over" / "sweep.db").touch()
+    with pytest.raises(UsageError, match="nothing runs here"):
+        spe.watch(tmp_path / "runs" / "over")
 
 
 def test_a_copy_stays_true_when_the_master_is_killed_and_comes_back(running: Started, sweep: Bench) -> None:
