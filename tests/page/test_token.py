@@ -20,6 +20,7 @@ from spe.sweep.hosts import parse_line
 READ, ACT = "r" * 32, "a" * 32
 #: Every verb, with what it wants to hear.
 ORDERS: dict[str, dict[str, Any]] = {
+    "allow": {"epoch": 1, "number": 1, "tasks": {}, "slots": {}},
     "pause": {}, "resume": {}, "cancel": {"tasks": [1]}, "retry": {"tasks": [1]}, "pause_task": {"tasks": [2]},
     "resume_task": {"tasks": [2]}, "bench": {"host": "h"}, "drain": {"host": "h"}, "use": {"host": "h"},
     "add": {"line": "new"}, "stop": {},
