@@ -221,7 +221,7 @@ def test_watching_what_does_not_run_is_an_error_with_what_to_do(tmp_path: Path) 
     import spe
     from spe.errors import UsageError
 
-    with pytest.raises(UsageError, match="there is no run .*nothing"):
+    with pytest.raises(UsageError, match=r"there is no run .*nothing"):
         spe.watch(tmp_path / "runs" / "nothing")
     (tmp_path / "runs" / "over").mkdir(parents=True)
     (tmp_path / "runs" / "over" / "sweep.db").touch()
