@@ -1,4 +1,4 @@
-"""What a watcher tells of its host, as one dictionary."""
+"""The line of a watcher about its host, as one dictionary."""
 
 import os
 from typing import Any, Dict, Optional, Tuple

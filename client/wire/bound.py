@@ -21,7 +21,7 @@ class Bound:
 
     @property
     def words(self) -> Query:
-        """What the master is told of it: nothing in a run without a farm."""
+        """The parameters that tell the master of this bound; none in a run without a farm."""
         followed = self.followed
         return [] if followed is None else [("granted", followed), ("begun", self.begun)]
 

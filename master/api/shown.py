@@ -1,4 +1,4 @@
-"""What a prompt or a notebook shows of the objects of this room: short, and safe to show."""
+"""Short texts with which the objects of this room show themselves at a prompt or in a notebook."""
 
 from __future__ import annotations
 

@@ -5,6 +5,6 @@ from the farm, and of a grant numbers.
 
     delegate  The loop: grants come in, masters are started and told, reports go out
     masters   The master of one job: started, told its grant, asked for its report
-    orders    What a user has submitted: the delegate's own copy, a file for each job
+    orders    Orders of a user to the delegate: its own copy of each job that was submitted
     starting  One delegate a user and host: started by the first command that needs it
 """

@@ -1,4 +1,4 @@
-"""What a user has submitted: the delegate's own copy, a file for each job."""
+"""Orders of a user to the delegate: its own copy of each job that was submitted, one file a job."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ META = "steering"  # the store's setting that keeps what was said, for a master 
 
 
 class Granted(Protocol):
-    """What a farm grants to the run."""
+    """The grants of a farm to the run."""
 
     async def allow(
         self, epoch: int, number: int, tasks: Mapping[str, int], slots: Mapping[str, int]

@@ -3,12 +3,12 @@
 It leaves to a user's delegate what runs as that user.
 
     farm         The farm's heart: jobs, hosts and users in memory, and what each job is granted
-    holding      What a job holds on each host: the most tasks that it may have out there
+    holding      The slots that a job holds: the most tasks that it may have out on a host
     hosts_file   The hosts file of a farm: host lines with what jobs may use there, and licences
     ledger       Who held which slots when, at which price, and what that makes of each account
     members      Who is a user of the farm: users, tokens, and one-time codes, in memory
     permissions  Who may do what: one pure function
-    rows         What the farm keeps: a record for each row of its registry
+    rows         Records of the farm, one for each kind of row in its registry
     texts        Names and texts that strangers send: their lengths and characters
     users_file   The users file of the administrator, and which accounts `anyone` means
 """

@@ -25,7 +25,7 @@ FIRST_PAUSE, MOST_PAUSE = 120.0, 3600.0  # seconds until a host with a fault is 
 
 @record
 class Settings:
-    """What the administrator may set. jobs_per_host: as each job has a client there."""
+    """The settings of an administrator. jobs_per_host is bounded because each job has a client there."""
 
     half_life: float = 86_400.0
     long: float = 3600.0  # seconds of a task that counts as long
@@ -39,7 +39,7 @@ DEFAULTS = Settings()
 
 @record
 class News:
-    """What a job's master reported: see state/job_report.py."""
+    """A report of a job's master, as state/job_report.py makes it."""
 
     report: Report
     wants: int = 0
@@ -67,7 +67,7 @@ class FarmJob:
 
     @property
     def needs(self) -> Needs:
-        """What one task of it takes."""
+        """The resources that one of its tasks takes."""
         row = self.row
         licences = dict(_licence(word) for word in row.licences.split())
         return Needs(row.cores, row.memory, row.gpus, licences)

@@ -1,4 +1,4 @@
-"""What a job holds on each host: the most tasks that it may have out there, whatever is on its way. Pure.
+"""The slots that a job holds: the most tasks that it may have out on a host, whatever is on its way. Pure.
 
 A grant and a report may pass each other, be lost, or come in another order. So a slot is free for
 others only when the job's master has said that it applied a smaller grant, and nothing larger can
@@ -17,7 +17,7 @@ Slots = Mapping[str, int]  # host -> tasks; a host that is not named: 0
 
 @record
 class Report:
-    """What a job's master says of itself.
+    """A report of a job's master about itself.
 
     serial: (run, place in it), which grows with each report of a job. epoch, number: of the grant
     that it has applied, 0 for none. allowed: that grant. out: tasks that are begun on each host or
@@ -46,7 +46,7 @@ class Grant:
 
 
 class Holding:
-    """What one job holds, as a farm of one epoch knows it."""
+    """The slots that one job holds, as a farm of one epoch knows them."""
 
     def __init__(self, epoch: int, stored: Sequence[Grant] = ()) -> None:
         """`stored`: what the farm of the epoch before has stored of this job."""
@@ -81,7 +81,7 @@ class Holding:
 
     @property
     def stored(self) -> Sequence[Grant]:
-        """What a farm that is started again must know, as grants."""
+        """The grants that a farm must know when it is started again."""
         if self._report is None:
             return self._grants
         rank = (self._report.epoch, self._report.number)

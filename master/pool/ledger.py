@@ -32,7 +32,7 @@ class Moment:
 
 @record
 class Charge:
-    """What a job is charged for now. slots: cores granted, by host. gpus: by host."""
+    """The charge of a job at this moment. slots: cores granted, by host. gpus: by host."""
 
     owner: str
     price: float

@@ -1,4 +1,4 @@
-"""What the farm keeps: a record for each row of its registry. Nothing here knows a database.
+"""Records of the farm, one for each kind of row in its registry. Nothing here knows a database.
 
 Times are seconds since 1970 by the farm's clock. Durations in the ledger are monotonic seconds.
 """

@@ -22,7 +22,7 @@ from waiting import wait_until
 from .kit import CERTIFICATE, SECRET, Letters, Server, mail_served, served
 
 FACTS = Facts(
-    "pi", "/work/pi/runs/pi", "/work/pi", "lab01", 3725.0, 100, 96, 3, 1, 0, 0, ((2, "exit code 1: no müsh"), (1, "x"))
+    "pi", "/home/pi/runs/pi", "/home/pi", "lab01", 3725.0, 100, 96, 3, 1, 0, 0, ((2, "exit code 1: no müsh"), (1, "x"))
 )
 
 
@@ -62,8 +62,8 @@ def test_a_message_says_what_has_come_of_the_run_and_what_to_do_next() -> None:
         "",
         "time:   62 min 5 s",
         "master: lab01",
-        "folder: /work/pi/runs/pi",
-        "next:   cd /work/pi && spe retry --name pi",
+        "folder: /home/pi/runs/pi",
+        "next:   cd /home/pi && spe retry --name pi",
     ]
     assert told.facts["sets"] == {"total": 100, "done": 96, "failed": 3, "cancelled": 1, "running": 0, "waiting": 0}
 
@@ -198,7 +198,7 @@ def test_a_command_gets_the_text_on_stdin_and_the_facts_in_its_environment(tmp_p
     out = tmp_path / "out"
     send(at(f'cmd: (echo "$SPE_EVENT|$SPE_SUBJECT|$SPE_SWEEP|$SPE_FOLDER"; cat) > {out}'), done())
     first, rest = out.read_text().split("\n", 1)
-    assert first == f"done|{done().subject}|pi|/work/pi/runs/pi" and rest == f"{done().subject}\n\n{done().text}"
+    assert first == f"done|{done().subject}|pi|/home/pi/runs/pi" and rest == f"{done().subject}\n\n{done().text}"
 
 
 def test_a_command_that_reads_nothing_has_been_told() -> None:

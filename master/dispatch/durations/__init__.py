@@ -6,5 +6,5 @@
     model          The seconds of a set as a product of effects, and how far they can be trusted
     plans          The order in which the waiting sets end earliest
     samples        The sets that ended, of which durations are learned
-    unseen         What a parameter's values may do to the time of a set that no ended set had
+    unseen         Forecasts for sets with a value of a parameter that no ended set had
 """

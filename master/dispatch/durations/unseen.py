@@ -1,4 +1,4 @@
-"""What a parameter's values may do to the time of a set that no ended set had. Pure.
+"""Forecasts for sets with a value of a parameter that no ended set had. Pure.
 
 A grid in rising order begins with all sets of its first value. They tell nothing of the next value, so a forecast from
 them alone is precise and wrong. Each unseen value gets an effect that follows from those of the seen ones, and a
@@ -26,7 +26,7 @@ MOST_DOUBT = 1.5  # standard deviation: nine of ten times within a factor of 12
 
 
 class Unknown(NamedTuple):
-    """What one set's unseen values add to the logarithm of its forecast."""
+    """The effect of one set's unseen values on the logarithm of its forecast."""
 
     shift: float
     doubts: tuple[tuple[str, float], ...]  # (source of the doubt, standard deviation): equal sources are wrong together

@@ -26,7 +26,7 @@ class Told:
 
 
 class _Follower:
-    """What a client that follows grants was told, and has said."""
+    """The messages between the master and one client that follows grants."""
 
     def __init__(self, number: int, most: int) -> None:
         self.most = most  # tasks that it can run at once

@@ -1,4 +1,4 @@
-"""What people and delegates are told of jobs and hosts, as JSON."""
+"""Documents about jobs and hosts for people and delegates, as JSON."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ PORT = "port"  # file with the port on which the farm has listened
 
 @record
 class FarmOptions:
-    """What the administrator says of a farm. users: a file, or `anyone`."""
+    """The options of a farm. users: a file, or `anyone`."""
 
     hosts: tuple[FarmHost, ...]
     store: str = ""

@@ -1,4 +1,4 @@
-"""What a delegate reports of its jobs, read from JSON that anybody may have sent."""
+"""Reads the reports of delegates about their jobs: JSON that anybody may have sent."""
 
 from __future__ import annotations
 

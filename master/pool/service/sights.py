@@ -1,4 +1,4 @@
-"""What watchers see of the hosts, and how many cores of each may be granted for it."""
+"""The hosts as their watchers see them, and how many cores of each may be granted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a watcher tells of its host."""
+"""Records of one look of a watcher at its host."""
 
 from __future__ import annotations
 
