@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import pwd
 import signal
@@ -34,6 +35,7 @@ from ..watch.watchers import INTERVAL, Watchers
 from .service import Service
 from .sights import Sights, Watching
 
+log = logging.getLogger("spe.farm")
 RENEWAL = 5.0  # seconds between two renewals of the lead
 ANYONE = "anyone"
 PORT = "port"  # file with the port on which the farm has listened
@@ -170,8 +172,11 @@ async def _until_signal(service: Service, registry: Any) -> None:
 
 async def _renew(registry: Any) -> None:
     while True:
-        with contextlib.suppress(Exception):
+        try:
             await asyncio.wrap_future(registry.renew())
+        except Exception as error:
+            # Without a renewal the registry says by itself that this farm may not deal.
+            log.warning("the lead of the registry was not renewed: %s", error)
         await asyncio.sleep(RENEWAL)
 
 
