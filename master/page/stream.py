@@ -20,6 +20,7 @@ from ..state.patch import diff
 
 PAUSE = 0.25  # seconds between two changes
 SHARE = 50  # the pause is at least this many times the time that drawing took: 2 % of a core
+MOST_PAUSE = 5.0  # seconds between two changes at most: who looks acts on what is shown
 BACKLOG = 64  # frames that may wait for a slow listener; then it gets the whole document again
 ALIVE = 15.0  # seconds after which a comment is sent, which finds connections that are gone
 _encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -135,10 +136,11 @@ class Stream:
         pause = PAUSE
         while True:
             await asyncio.sleep(pause)
-            begun = time.perf_counter()
+            # What this thread computed, not how long it took: on a machine that does much else, a
+            # drawing of a second of waiting would be followed by a minute without any change.
+            begun = time.thread_time()
             self._tell()
-            # A large sweep takes longer to draw, so it is drawn less often.
-            pause = max(PAUSE, SHARE * (time.perf_counter() - begun))
+            pause = pause_after(time.thread_time() - begun)
 
     def _tell(self) -> None:
         """Send what has changed to all listeners."""
@@ -161,6 +163,13 @@ class Stream:
         for listener in self._listeners:
             listener.ended = True
             listener.woken.set()
+
+
+def pause_after(took: float) -> float:
+    """Return the seconds until the next drawing, after one that took so many seconds of processor
+    time: a large sweep is drawn less often.
+    """
+    return min(MOST_PAUSE, max(PAUSE, SHARE * took))
 
 
 def _last(request: web.Request) -> int:

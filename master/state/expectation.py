@@ -44,9 +44,9 @@ class Expectation:
             gone = now - self._found_at
             low, high = self._found
             return max(0.0, low - gone), max(0.0, high - gone)
-        begun = time.perf_counter()
+        begun = time.thread_time()  # not what a busy machine let it wait
         self._found, self._found_at = self._forecast(now, todo, out), now
-        self._next = now + min(MOST_PAUSE, SHARE * (time.perf_counter() - begun))
+        self._next = now + min(MOST_PAUSE, SHARE * (time.thread_time() - begun))
         return self._found
 
     def _forecast(self, now: float, todo: int, out: Sequence[Ticket]) -> tuple[float, float] | None:

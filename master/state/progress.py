@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PLAIN_PAUSE = 10.0  # seconds between progress lines where there is no terminal
 LIVE_PAUSE = 0.5  # seconds between two pictures on a terminal
+MOST_PAUSE = 5.0  # seconds between them at most: a terminal that was slow once may be fast now
 # A picture is followed by a pause of at least so many times the seconds that it took: 2 % of a core
 SHARE = 50
 LOOK = 0.2  # seconds between two looks whether a question is given up
@@ -139,7 +140,7 @@ class Progress:
         if self._screen and self._draw and begun >= self._next_picture:
             self._screen.show(self._draw(), self.activity())
             took = time.monotonic() - begun
-            self._next_picture = begun + max(LIVE_PAUSE, SHARE * took)
+            self._next_picture = begun + min(MOST_PAUSE, max(LIVE_PAUSE, SHARE * took))
 
     def host_up(self, host: str, note: str) -> None:
         """Show that a host's client has registered."""
