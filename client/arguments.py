@@ -33,6 +33,7 @@ class ClientOptions(NamedTuple):
     log: str  # a file, empty for standard error
     trusted: bool  # True: other users may write into the workdir
     cache: str  # where workers are kept between runs; empty for the user's cache folder
+    job: str = ""  # FARM/JOB of a farm's job, for the watcher of the farm; empty for none
 
 
 def parse(argv: Optional[List[str]] = None) -> ClientOptions:
@@ -59,6 +60,7 @@ def parse(argv: Optional[List[str]] = None) -> ClientOptions:
         log=os.path.abspath(given.log) if given.log else "",
         trusted=given.trust_workdir,
         cache=os.path.abspath(os.path.expanduser(given.cache)) if given.cache else "",
+        job=given.job,
     )
 
 
@@ -117,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     trust = "work where others may write, too"
     parser.add_argument("--cache", metavar="PATH", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--job", metavar="FARM/JOB", default="", help=argparse.SUPPRESS)
     parser.add_argument("--start-in", metavar="PATH", default="", help=argparse.SUPPRESS)
     parser.add_argument("--trust-workdir", action="store_true", help=trust)
     parser.add_argument(

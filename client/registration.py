@@ -25,6 +25,8 @@ def _introduction(options: ClientOptions, others: Others) -> Query:
         ("grants", 1),
         ("cores", facts.cores()),
     ]
+    if options.job:  # a farm's job: its master compares it with that of the farm's host
+        query.append(("boot", facts.content("/proc/sys/kernel/random/boot_id").strip()))
     if others.who:
         query += [("others", others.who), ("where", others.where)]
     if not options.cache:  # with a workdir of its own, nothing of ours lies in the home

@@ -24,8 +24,8 @@ def neighbours() -> List[Tuple[int, int]]:
     return most.most_common(20)
 
 
-def clients() -> List[Tuple[int, int, int]]:
-    """Return (user number, slots, job of a farm or 0) of all clients here, our own among them."""
+def clients() -> List[Tuple[int, int, str]]:
+    """Return (user number, slots, FARM/JOB or "") of all clients here, our own among them."""
     lines = {}
     for path in glob(b"/proc/[0-9]*"):
         try:
@@ -38,10 +38,10 @@ def clients() -> List[Tuple[int, int, int]]:
     for (user, line), path in lines.items():
         if re.match(CLIENT, line) and _is_here(path):
             slots = re.findall(rb"\0--slots[\0=](\d{1,5})\0", line)
-            job = re.findall(rb"\0--job[\0=](\d{1,15})\0", line)
+            job = re.findall(rb"\0--job[\0=]([0-9a-f]{1,40}/\d{1,15})\0", line)
             # The cores that a client may use are fewer where a batch system or taskset says so.
             many = int(slots[-1]) if slots else os.cpu_count() or 1
-            found.append((user, many, int(job[-1]) if job else 0))
+            found.append((user, many, job[-1].decode() if job else ""))
     return found
 
 

@@ -54,7 +54,9 @@ LOOK = 0.2  # seconds until a run that has begun meanwhile is looked at again
 @detach_option
 @click.option("--dry", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--until", metavar="TIME", help="Begin nothing after 18:00, or after 2h.")
-@click.option("--granted", is_flag=True, hidden=True, help="A farm grants hosts, and tasks on them.")
+@click.option(
+    "--granted", metavar="FARM/JOB", default="", hidden=True, help="A job of a farm, which grants it hosts."
+)
 @sweep_file
 @sweep_name
 @as_json

@@ -121,7 +121,7 @@ def make_options(
     retry: bool = False,
     retry_numbers: Sequence[int] = (),
     until: str | None = None,
-    granted: bool = False,
+    granted: str = "",
     early: Early | None = None,
     printing: PrintOptions | None = None,
 ) -> RunOptions:

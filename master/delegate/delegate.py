@@ -37,7 +37,9 @@ class Delegate:
             try:
                 self._turn()
                 self._note_silence("")
-                time.sleep(PAUSE)
+                # A new master starts nothing until it knows that the farm has heard of it.
+                if not any(master.is_new for master in self._masters.values()):
+                    time.sleep(PAUSE)
             except NoAnswer as error:
                 # Jobs go on with what they were granted.
                 self._note_silence(error.line)
@@ -68,7 +70,9 @@ class Delegate:
             if report is not None:
                 reports[str(number)] = report
         if reports:
-            self._ask("POST", "/report", {"jobs": reports})
+            said = self._ask("POST", "/report", {"jobs": reports})
+            for number in reports.keys() - set(map(str, said.get("unknown", ()))):
+                self._masters[int(number)].note_taken()
         for number in [number for number, master in self._masters.items() if master.ended]:
             log.info("job %d: %s", number, self._masters[number].ended)
             orders.remove(self._masters.pop(number).order)

@@ -37,6 +37,8 @@ class Master:
         self._heard = time.monotonic()  # when the master answered last
         self._is_stopped = False
         self._report: dict[str, Any] | None = None  # the latest
+        self._taken: list[int] | None = None  # serial of the latest report that the farm took in
+        self.is_new = False  # the farm has just taken its first report: it may start clients once it knows
         self.ended = ""  # how it ended, in one sentence
 
     def step(self, grant: Json) -> dict[str, Any] | None:
@@ -50,7 +52,10 @@ class Master:
             return self._last_report()
         tasks = {host: n for host, n in grant.get("tasks", {}).items() if self._accepts(host)}
         order = {"do": "allow", "epoch": grant["epoch"], "number": grant["number"]}
-        said = self._tell({**order, "tasks": tasks, "slots": grant.get("slots", {})})
+        order |= {"tasks": tasks, "slots": grant.get("slots", {})}
+        order |= {"machines": grant.get("machines", {}), "taken": self._taken}
+        self.is_new = False
+        said = self._tell(order)
         if said is None:
             return None
         self._was_up, self._starts, self._heard = True, 0, time.monotonic()
@@ -59,6 +64,12 @@ class Master:
         said["faults"] = {**said.get("faults", {}), **dict.fromkeys(refused, why)}
         self._report = said
         return said
+
+    def note_taken(self) -> None:
+        """Note that the farm has taken in the latest report, which its master is to know."""
+        serial = list(self._report["serial"]) if self._report else None
+        self.is_new = serial is not None and (self._taken is None or self._taken[0] != serial[0])
+        self._taken = serial
 
     def _start_if_granted(self, grant: Json) -> None:
         """Start the master where it is not, or note how it has ended."""
@@ -72,7 +83,8 @@ class Master:
             return
         if self._was_up or any(grant.get("tasks", {}).values()):
             self._starts += 1
-            words = ["run", "--granted", *self.order.words]
+            job = f"{self.order.farm}/{self.order.job}"
+            words = ["run", "--granted", job, *self.order.words]
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 self._process = detached.begin(words, self._folder, cwd=self.order.cwd)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import field
 from typing import Any, Protocol
 
 from ..dispatch.steering import CANCELLED, Aside, Steering
@@ -24,12 +25,25 @@ NEAR = 3  # hosts that are named to somebody who has named one that is not there
 META = "steering"  # the store's setting that keeps what was said, for a master that comes back
 
 
+@record
+class Allowed:
+    """What a farm allows a run. tasks: host -> tasks that it may have begun there. slots: host ->
+    slots of a client there. machines: host -> boot ID of the farm's host, where it is known. taken:
+    (run, place in it) of the latest report that the farm has taken in; None for none.
+    """
+
+    epoch: int
+    number: int
+    tasks: Mapping[str, int]
+    slots: Mapping[str, int]
+    machines: Mapping[str, str] = field(default_factory=dict)
+    taken: tuple[int, int] | None = None
+
+
 class Granted(Protocol):
     """The grants of a farm to the run."""
 
-    async def allow(
-        self, epoch: int, number: int, tasks: Mapping[str, int], slots: Mapping[str, int]
-    ) -> dict[str, Any]:
+    async def allow(self, grant: Allowed) -> dict[str, Any]:
         """Take in a grant, and return the report to the farm."""
 
 
@@ -136,13 +150,11 @@ class Acts:
                 todo="`spe run` goes on afterwards.",
             )
 
-    async def allow(
-        self, epoch: int, number: int, tasks: Mapping[str, int], slots: Mapping[str, int]
-    ) -> dict[str, Any]:
+    async def allow(self, grant: Allowed) -> dict[str, Any]:
         """Take in what a farm grants, and return the report to it."""
         if self.granted is None:
             raise UsageError("this run is no job of a farm: nothing is granted to it")
-        return await self.granted.allow(epoch, number, tasks, slots)
+        return await self.granted.allow(grant)
 
     # -- tasks
 

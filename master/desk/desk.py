@@ -121,14 +121,16 @@ class Desk:
         pings: bool,
         cores: int = 0,
         follows_grants: bool = False,
+        boot: str = "",
     ) -> Welcome:
         """Take in a client; return what it is told beside what all clients are told.
 
-        `follows_grants`: it begins no more tasks at a time than it is told.
+        `follows_grants`: it begins no more tasks at a time than it is told. boot: the boot ID of
+        its machine, "" for unknown.
         """
         client = self.dispatch.register(self.clock(), host, platform, slots, pings, cores)
         if follows_grants:
-            self.dispatch.handout.grants.follow(client)
+            self.dispatch.handout.grants.follow(client, boot)
         await self._store()
         self.events.note("host_up", f"{host}: a client with {counted(slots, 'slot')} is here", host)
         log.info(

@@ -20,7 +20,7 @@ log = logging.getLogger("spe.fleet")
 REGISTER_PAUSE = 0.05  # seconds between looks whether the client has registered
 # Seconds for the client of a start that ended well: a client that works has registered long before.
 REGISTER_LIMIT = 20.0
-START_PAUSE = 1.0  # seconds between two looks whether a client may be started
+START_PAUSE = 0.1  # seconds between two looks whether a client may be started
 
 
 class Upkeep:

@@ -18,13 +18,16 @@ from . import bundle
 Child = subprocess.Popen[bytes]
 
 
-def start_child(host: Host, fingerprint: str = "", file: Path | None = None) -> Child:
+def start_child(
+    host: Host, fingerprint: str = "", file: Path | None = None, job: str = ""
+) -> Child:
     """Return the started client. Raises OSError.
 
     `file`: the client's one file, for a Python that the host names; None: the installed client.
+    job: FARM/JOB of a farm's job, or "".
     """
     python = os.path.expanduser(host.python or sys.executable)
-    words = ["--master", "-", *host_arguments(host, fingerprint)]
+    words = ["--master", "-", *host_arguments(host, fingerprint, job)]
     if host.workdir:  # then everything lies below it, as places.py has it on other hosts
         words += ["--cache", f"{host.workdir.rstrip('/')}/.spe-cache-{os.getuid()}"]
     return subprocess.Popen(
@@ -37,10 +40,13 @@ def start_child(host: Host, fingerprint: str = "", file: Path | None = None) -> 
     )
 
 
-def host_arguments(host: Host, fingerprint: str = "") -> list[str]:
-    """Return the client's arguments that say how this host is used. No secret is among them."""
+def host_arguments(host: Host, fingerprint: str = "", job: str = "") -> list[str]:
+    """Return the client's arguments that say how this host is used. No secret is among them.
+
+    job: FARM/JOB of a farm's job, by which the farm's watchers know its clients; "" for none.
+    """
     words = ["--host", host.name]
-    for option, value in _options(host, fingerprint):
+    for option, value in _options(host, fingerprint, job):
         if value:
             words += [option, str(value)]
     if host.trust_workdir:
@@ -48,7 +54,9 @@ def host_arguments(host: Host, fingerprint: str = "") -> list[str]:
     return words
 
 
-def _options(host: Host, fingerprint: str) -> Iterator[tuple[str, object]]:
+def _options(host: Host, fingerprint: str, job: str) -> Iterator[tuple[str, object]]:
+    # First: a watcher reads the beginning of a command line.
+    yield "--job", job
     yield "--fingerprint", fingerprint
     yield "--slots", host.slots
     yield "--workdir", host.workdir

@@ -59,7 +59,7 @@ class LocalLauncher:
         if self.host.python is not None:
             self._file = self._write()
         early = self._options.early.take(self.host, fingerprint)
-        return early or start_child(self.host, fingerprint, self._file)
+        return early or start_child(self.host, fingerprint, self._file, self._offer.job)
 
     def _write(self) -> Path:
         """Write the client's one file: another Python than ours has no installed client."""

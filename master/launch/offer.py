@@ -34,6 +34,7 @@ class Offer:
     # Makes the client's one file. A function, as a run on this machine alone never needs the file.
     pack: Callable[[], bytes] = field(repr=False)
     keep_client: bool = False
+    job: str = ""  # FARM/JOB of a farm's job
 
     @property
     def client(self) -> bytes:
@@ -72,7 +73,7 @@ class Offer:
 
     def arguments(self, url: str, host: Host) -> list[str]:
         """Return the client's arguments: anybody on the host may read them, so the session is not here."""
-        return ["--master", url, *host_arguments(host, self.fingerprint)]
+        return ["--master", url, *host_arguments(host, self.fingerprint, self.job)]
 
 
 @record

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ..desk.acts import Acts
+from ..desk.acts import Acts, Allowed
 from ..desk.untrusted_json import read_json
 from ..errors import SpeError, UsageError
 
@@ -34,9 +34,7 @@ VERBS: dict[str, Callable[[Acts, Request], Awaitable[object]]] = {
     "drain": lambda acts, asked: acts.drain(_text(asked, "host")),
     "bench": lambda acts, asked: acts.bench(_text(asked, "host")),
     "use": lambda acts, asked: acts.use_again(_text(asked, "host")),
-    "allow": lambda acts, asked: acts.allow(
-        _count(asked, "epoch"), _count(asked, "number"), _counts(asked, "tasks"), _counts(asked, "slots")
-    ),
+    "allow": lambda acts, asked: acts.allow(_allowed(asked)),
     "add": lambda acts, asked: acts.add(_text(asked, "line")),
     "pause_task": lambda acts, asked: acts.pause_tasks(_numbers(asked)),
     "resume_task": lambda acts, asked: acts.resume_tasks(_numbers(asked)),
@@ -119,6 +117,25 @@ def _counts(asked: Request, key: str) -> dict[str, int]:
     if not isinstance(given, dict) or len(given) > MOST_TASKS:
         raise SpeError(f"`{key}` is to be an object of hosts with numbers")
     return {host: _count(given, host) for host in given}
+
+
+def _allowed(asked: Request) -> Allowed:
+    """Return the grant of a request. Raises SpeError."""
+    machines, taken = asked.get("machines", {}), asked.get("taken")
+    if not isinstance(machines, dict) or not all(isinstance(one, str) for one in machines.values()):
+        raise SpeError("`machines` is to be an object of hosts with texts")
+    if taken is not None:
+        if not isinstance(taken, list) or len(taken) != 2:
+            raise SpeError("`taken` is to be a pair of numbers")
+        taken = (_count({"taken": taken[0]}, "taken"), _count({"taken": taken[1]}, "taken"))
+    return Allowed(
+        _count(asked, "epoch"),
+        _count(asked, "number"),
+        _counts(asked, "tasks"),
+        _counts(asked, "slots"),
+        machines,
+        taken,
+    )
 
 
 def _text(asked: Request, key: str) -> str:

@@ -46,7 +46,7 @@ class RunOptions:
     hosts_option: str | None = None  # `--hosts` as it was given
     hosts_file: Path | None = None  # file in which the hosts stand
     by_hand: bool = False  # `--hosts none`
-    granted: bool = False  # a farm's job: hosts and their tasks are those that the farm grants
+    granted: str = ""  # FARM/JOB of a farm's job: it has the hosts and tasks that the farm grants
     change: ProgramChange = ProgramChange.ASK
     retry: bool = False  # put failed sets back first
     retry_numbers: tuple[int, ...] = ()

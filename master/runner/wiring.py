@@ -96,6 +96,7 @@ class Parts:
             self.session.secrets.session,
             bundle.client_pyz,
             keep_client=not self.context.sweep.config.delete_client,
+            job=self.context.options.granted,
         )
 
     def make_fleet(self, offer: Offer) -> Fleet:

@@ -26,7 +26,7 @@ def job_report(dispatch: Dispatch, hosts: Hosts, serial: tuple[int, int]) -> dic
 
     out: tasks that are begun or may be begun, by host. wants: tasks that could be out now. copies:
     running tasks that are worth a copy. most: hosts that can use only so many tasks. up: hosts with
-    a client.
+    a client. boots: boot IDs of their machines, where the clients have told them.
     """
     grants, board = dispatch.handout.grants, dispatch.board
     up = sorted(dispatch.clients.hosts)
@@ -40,6 +40,7 @@ def job_report(dispatch: Dispatch, hosts: Hosts, serial: tuple[int, int]) -> dic
         "wants": _wants(dispatch),
         "most": _most(dispatch, hosts),
         "up": up,
+        "boots": grants.boots(),
         "faults": {name: error.line[:MOST_FAULT] for name, error in hosts.faults.items()},
         "sets": board.total,
         "done": board.in_state[TaskState.DONE] + board.done_before,

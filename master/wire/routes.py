@@ -127,7 +127,8 @@ class Door:
             return _text(400, "cores must be at most 100000")
         pings = request.query.get("pings") == "1"
         follows = request.query.get("grants") == "1"
-        came = await self.desk.register(host, platform, slots, pings, cores, follows)
+        boot = query.short_text(request, "boot")
+        came = await self.desk.register(host, platform, slots, pings, cores, follows, boot)
         bound = self._bound_of(came.client).get("Slots", "")
         text = protocol.config(self.desk.brief.setup, came.client, came.file, came.shell, bound)
         self.desk.note_writers(

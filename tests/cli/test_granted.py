@@ -7,9 +7,11 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from spe.client.machine.neighbours import clients
 from spe.errors import UsageError
 from spe.session.calling import find
 from waiting import wait_until
@@ -17,6 +19,7 @@ from waiting import wait_until
 from .kit import Bench, Started
 
 HERE = "localhost"
+JOB = "0f1e2d/17"  # FARM/JOB
 #: One process that waits for its gate: a shell would have a child now and then that looks like itself.
 PROGRAM = f"""#!{sys.executable}
 import os, time
@@ -33,12 +36,14 @@ class Farm:
     def __init__(self, bench: Bench, program: str = PROGRAM, sets: int = 12, slots: int = 4) -> None:
         self.bench, self.slots = bench, slots
         self.epoch, self.number, self.tasks = 1, 0, 0  # the latest grant
+        self.taken: list[int] | None = None  # the latest report that it has taken in
+        self.machines: dict[str, str] = {}
         bench.worker(program)
         bench.write("spe.yaml", f"command: ./work {{{{ x }}}}\nparameters: {{grid: {{x: {{range: [1, {sets}]}}}}}}\n")
         self.run: Started = self.start()
 
     def start(self) -> Started:
-        started = self.bench.start("run", "--granted")
+        started = self.bench.start("run", "--granted", JOB)
         wait_until(self.answers, "the master answers", seconds=60)
         return started
 
@@ -62,14 +67,17 @@ class Farm:
     def grant(self, tasks: int) -> dict[str, Any]:
         """Grant so many tasks here, and return the report."""
         self.number, self.tasks = self.number + 1, tasks
-        return self.report()
+        self.report()
+        return self.report()  # the master now knows that it is heard
 
     def report(self) -> dict[str, Any]:
         """Return what the master reports when it is told its latest grant, which may come several times."""
         order = {"do": "allow", "epoch": self.epoch, "number": self.number, "slots": {HERE: self.slots}}
+        order |= {"taken": self.taken, "machines": self.machines}
         status, said = self.tell({**order, "tasks": {HERE: self.tasks}})
         assert status == 200, said
         found: dict[str, Any] = said["said"]
+        self.taken = found["serial"]
         return found
 
     @property
@@ -99,6 +107,58 @@ def test_nothing_is_started_before_the_first_grant_and_then_as_many_programs_as_
     farm.bench.open_gate()
     done = farm.run.end()
     assert done.code == 0 and len(farm.bench.rows()) == 12, done
+
+
+def client_lines(bench: Bench) -> list[str]:
+    return [words for words in bench.processes().values() if " --master " in words]
+
+
+def test_the_clients_of_a_job_name_it_on_their_command_line_and_no_other_clients_do(farm: Farm, bench: Bench) -> None:
+    farm.grant(1)
+    farm.wait_for(1)
+    lines = client_lines(bench)
+    assert lines and all(f" --job {JOB} " in f"{line} " for line in lines), lines
+    assert JOB in {job for _, _, job in clients()}, "a watcher finds it"
+    farm.bench.open_gate()
+    assert farm.run.end().code == 0
+
+
+def test_a_run_without_a_farm_starts_its_clients_as_before(bench: Bench) -> None:
+    bench.worker('while [ ! -e "$GATE" ]; do sleep 0.02; done; echo k')
+    bench.write("spe.yaml", "command: ./work\n")
+    running = bench.start("run")
+    wait_until(lambda: client_lines(bench), "its client is here")
+    assert not any("--job" in line for line in client_lines(bench))
+    bench.open_gate()
+    assert running.end().code == 0
+
+
+def test_no_client_is_started_while_the_farm_has_taken_in_no_report(farm: Farm, bench: Bench) -> None:
+    order = {"do": "allow", "epoch": 1, "number": 1, "slots": {HERE: 4}, "tasks": {HERE: 2}}
+    for taken in (None, [1, 99], [9, 1]):  # none, one that was never made, one of another master
+        status, said = farm.tell({**order, "taken": taken})
+        assert status == 200 and said["said"]["allowed"] == {HERE: 2}
+    wait_until(lambda: "localhost" in json.dumps(farm.tell({**order, "taken": None})[1]), "the host is taken in")
+    assert client_lines(bench) == []
+    farm.tell({**order, "taken": said["said"]["serial"]})
+    farm.wait_for(2)
+    farm.number = 1
+    farm.bench.open_gate()
+    assert farm.run.end().code == 0
+
+
+def test_a_client_on_another_machine_than_the_farms_gets_no_work(farm: Farm) -> None:
+    farm.machines = {HERE: "11111111-2222-4333-8444-555555555555"}
+    farm.grant(2)
+    wait_until(lambda: farm.report()["up"] == [HERE], "its client is up", seconds=60)
+    own = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert farm.report()["boots"] == {HERE: own}
+    assert farm.programs == [] and farm.report()["out"] == {}
+    farm.machines = {HERE: own}
+    farm.grant(2)
+    farm.wait_for(2)
+    farm.bench.open_gate()
+    assert farm.run.end().code == 0
 
 
 def test_programs_beyond_a_lower_grant_go_on_and_are_reported_until_they_have_ended(farm: Farm) -> None:

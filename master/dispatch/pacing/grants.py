@@ -8,7 +8,7 @@ follows it; until then the job still holds the slots.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ...model import Client
 from ...record import record
@@ -48,6 +48,10 @@ class Grants:
         self.is_set = False
         self.epoch = self.number = 0  # of the newest grant; 0: nothing is granted yet
         self.patience = MARGIN  # seconds after which a silent client has ended by itself
+        # False while the farm may count a client that has nothing as one that is not there.
+        self.may_begin: Callable[[], bool] = lambda: True
+        self.machines: Mapping[str, str] = {}  # host -> boot ID of the farm's host; "" for unknown
+        self._boots: dict[str, str] = {}  # client -> boot ID of the machine where it runs
         self._followers: dict[str, _Follower] = {}
 
     def begin(self, grace: float) -> None:
@@ -63,8 +67,12 @@ class Grants:
 
     # -- clients
 
-    def follow(self, client: Client) -> None:
-        """Note that this client, which has just registered, follows grants. It has begun nothing."""
+    def follow(self, client: Client, boot: str = "") -> None:
+        """Note that this client, which has just registered, follows grants. It has begun nothing.
+
+        boot: the boot ID of its machine, "" for unknown.
+        """
+        self._boots[client.id] = boot
         follower = self._followers[client.id] = _Follower(0, self._occupancy.slots(client))
         follower.told = [Told(0, 0)]
 
@@ -117,7 +125,10 @@ class Grants:
             return 0
         if client.id in self._followers:
             return max(0, self._share(client) - self._occupancy.issued(client.id))
-        return max(0, self.slots.get(host, 0) - self.begun().get(host, 0))
+        begun = self.begun().get(host, 0)
+        if self._is_elsewhere(client) or not (begun or self.may_begin()):
+            return 0
+        return max(0, self.slots.get(host, 0) - begun)
 
     def follows(self, client: Client | None) -> bool:
         """Tell whether a client begins no more than it is told, so that tasks may wait there."""
@@ -126,7 +137,10 @@ class Grants:
     def _share(self, client: Client) -> int:
         """Return how many programs this client may have, beside other clients of its host."""
         granted = self.slots.get(client.host, 0)
-        if not granted:
+        if not granted or self._is_elsewhere(client):
+            return 0
+        # A client that comes late: a watcher may have looked before it, and found none of this job.
+        if not self._may_have(client) and not self.may_begin():
             return 0
         others = (
             self._may_have(one)
@@ -134,6 +148,11 @@ class Grants:
             if one.host == client.host and one.id != client.id
         )
         return max(0, granted - sum(others))
+
+    def _is_elsewhere(self, client: Client) -> bool:
+        """Tell whether a client runs on another machine than the one that the farm knows by its name."""
+        own, expected = self._boots.get(client.id), self.machines.get(client.host)
+        return bool(own and expected and own != expected)
 
     def _may_have(self, client: Client) -> int:
         follower = self._followers.get(client.id)
@@ -146,6 +165,11 @@ class Grants:
         return follower.may_have
 
     # -- what the farm is told
+
+    def boots(self) -> dict[str, str]:
+        """Return the boot ID of the newest client on each host that has told one."""
+        told = ((client.host, self._boots.get(client.id)) for client in self._clients.present())
+        return {host: boot for host, boot in told if boot}
 
     def begun(self) -> dict[str, int]:
         """Return the tasks that are begun on each host, or may still be begun."""

@@ -61,7 +61,7 @@ def _seen(raw: dict[str, Any]) -> Seen:
 
 def _client(raw: object) -> Client:
     account, slots, job = _tuple(raw, 3)
-    return Client(_text(account), _whole(slots), _whole(job))
+    return Client(_text(account), _whole(slots), _text(job))
 
 
 def _program(raw: object) -> Program:

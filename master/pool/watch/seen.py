@@ -10,11 +10,11 @@ from ...record import record
 
 @record
 class Client:
-    """A client of spe on a host. job: of a farm, 0 for none."""
+    """A client of spe on a host. job: FARM/JOB, the farm's ID and the job's number; "" for none."""
 
     account: str
     slots: int
-    job: int = 0
+    job: str = ""
 
 
 @record

@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {
     "people": 2,
     "span": 300.0,
     "accounts": {"ada": 3.5},
-    "clients": [["ada", 4, 17]],
+    "clients": [["ada", 4, "f0/17"]],
     "top": [["ada", "sim", 1.0, 4096]],
     "sees_others": True,
 }
@@ -42,7 +42,7 @@ def test_a_line_is_read() -> None:
         people=2,
         span=300.0,
         accounts={"ada": 3.5},
-        clients=(Client("ada", 4, 17),),
+        clients=(Client("ada", 4, "f0/17"),),
         top=(Program("ada", "sim", 1.0, 4096),),
         sees_others=True,
     )
@@ -106,8 +106,8 @@ def test_what_is_no_line_is_refused(raw: bytes) -> None:
         {"accounts": {"ada": None}},
         {"accounts": {f"u{number}": 1.0 for number in range(201)}},
         {"clients": [["ada", 4]]},
-        {"clients": [["ada", "4", 0]]},
-        {"clients": [["ada", 4, 0]] * 201},
+        {"clients": [["ada", 4, 17]]},
+        {"clients": [["ada", 4, ""]] * 201},
         {"clients": {"ada": 4}},
         {"top": [["ada", "sim", 10**400, 1]]},
         {"top": [["ada", None, 1, 1]]},
