@@ -54,8 +54,9 @@ def load(farm: str, place: str) -> list[Order]:
             order = Order(**{name: said[name] for name in Order.__dataclass_fields__})
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        # A home that several hosts share has the orders of all of them.
-        if order.place == place:
+        # A home that several hosts share has the orders of all of them; and the ID of one farm may
+        # begin like that of another one.
+        if (order.farm, order.place) == (farm, place):
             found.append(order)
     return found
 

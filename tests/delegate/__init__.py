@@ -1,0 +1,1 @@
+"""Tests of a user's delegate, with farms whose account has been taken over among them."""
