@@ -1,1 +1,1 @@
-"""Tests of a user's delegate, with farms whose account has been taken over among them."""
+"""The delegate of a user: its orders, and what it takes from a farm whose account has been taken over."""
