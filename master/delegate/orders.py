@@ -90,14 +90,7 @@ def _read(where: Path, job: int | None = None) -> list[Order]:
             order = Order(**{one: said[one] for one in Order.__dataclass_fields__ if one in said})
         except (OSError, ValueError, KeyError, TypeError):
             continue
-<<<<<<< HEAD
-        # A home that several hosts share has the orders of all of them; and the ID of one farm may
-        # begin like that of another one.
-        if (order.farm, order.place) == (farm, place):
-            found.append(order)
-=======
         found.append(order)
->>>>>>> main
     return found
 
 
