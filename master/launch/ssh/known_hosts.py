@@ -112,7 +112,7 @@ def verify(
     if live:
         raise _changed(target, key, live[0])
     if recorded_only or not (accept_new or target.accept_new):
-        todo = f"Check it with: {_asking(target)}"
+        todo = f"Check it with: {_asking(target, recorded_only)}"
         if not recorded_only:
             todo += "    (or give --accept-new-host-keys)"
         raise _fault(target, f"it showed {_fingerprint(key)}", todo, Fault.UNKNOWN_KEY)
@@ -131,9 +131,12 @@ def _changed(target: Target, key: paramiko.PKey, entry: Entry) -> LaunchError:
     )
 
 
-def _asking(target: Target) -> str:
-    """Return a command line of ssh that shows an unknown key and asks about it."""
-    asks = "-o StrictHostKeyChecking=ask " if target.strict or target.accept_new else ""
+def _asking(target: Target, always: bool = False) -> str:
+    """Return a command line of ssh that shows an unknown key and asks about it.
+
+    always: also where ssh_config lets ssh accept it unseen.
+    """
+    asks = "-o StrictHostKeyChecking=ask " if target.strict or always else ""
     return f"ssh {asks}{target.words}"
 
 
