@@ -1,0 +1,1 @@
+"""The delegate of a user: its orders."""
