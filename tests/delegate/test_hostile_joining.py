@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from spe.cli.farm import command
+from spe.cli.farm_join import command
 from spe.errors import SpeError
 from spe.pool.joining import answering
 from spe.pool.joining.cards import Card, checked_answer, save_card
@@ -29,7 +29,7 @@ def joins(ada: Ada, gate: EvilGate, monkeypatch: pytest.MonkeyPatch, capfd: pyte
         with typed.open() as stream:
             monkeypatch.setattr(sys, "stdin", stream)
             try:
-                ended: object = command.main(["join", "127.0.0.1", "--code", *words], standalone_mode=False)
+                ended: object = command.main(["127.0.0.1", "--code", *words], standalone_mode=False)
             except SpeError as error:
                 ended = error
         out, err = capfd.readouterr()
