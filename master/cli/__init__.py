@@ -31,6 +31,7 @@
     help       Explain a command, an option, a key, a word or a message
     hosts      Show the hosts of a sweep, or change what a running one does with them
     init       Write the files of a first sweep, which lie in first_sweep/
+    job_option  `--job ID`: the sweep of a job on a farm, also on another machine
     kind_outcomes  What came of the first set on each kind of host
     lazy_group  A command that has commands of its own, each loaded when it is used
     line_options  The options that stand for keys of spe.yaml, for commands that run something

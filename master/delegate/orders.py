@@ -64,6 +64,11 @@ def with_number(job: int) -> list[Order]:
     return list(found.values())
 
 
+def of_folder(runs: Path) -> list[Order]:
+    """Return the orders whose jobs are to run in this folder, which is runs/<name>/."""
+    return [one for one in _read(folder()) if _is_in(one, runs)]
+
+
 def end(order: Order) -> None:
     """Keep an order for those who look at its results, since its job is over."""
     # A folder of its own: the delegate reads all orders that may run once a second.
@@ -74,11 +79,22 @@ def end(order: Order) -> None:
         os.replace(path, _over() / path.name)
 
 
+def may_run(order: Order) -> bool:
+    """Tell whether the job of an order is not over, as far as its delegate knows."""
+    return _path(order.farm, order.job).exists()
+
+
 def forget(runs: Path) -> None:
-    """Remove the orders of a run's folder whose jobs are over: the folder is removed, too."""
+    """Remove the orders of a run's folder whose jobs are over: the folder was removed, too."""
     for one in _read(_over()):
-        if Path(one.runs) == runs:
+        if _is_in(one, runs):
             (_over() / _path(one.farm, one.job).name).unlink(missing_ok=True)
+
+
+def _is_in(order: Order, runs: Path) -> bool:
+    there = Path(order.runs)
+    # The name first: few paths are looked up. One of both may lead through a link.
+    return there.name == runs.name and there.resolve() == runs.resolve()
 
 
 def _read(where: Path, job: int | None = None) -> list[Order]:
