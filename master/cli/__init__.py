@@ -22,6 +22,7 @@
     export     Write a run as a zip that others can repeat
     far_command  The ssh of `--at`: what its login prints is kept apart from what the command prints
     farm       Join a farm, or leave it
+    farm_options  The options of a job for a farm, and the words that its run is started with
     files      List or copy the files of a set
     first_set  Run the first set on each kind of host, for `spe check`
     given_run  The run that `spe report` and `spe export` are given
@@ -58,6 +59,7 @@
     status     Show how far the sweep is
     steer      Shared by the commands that steer a running sweep
     stop       End a running sweep
+    submit     Hand in a sweep to a farm
     sweeps     Several sweeps at a glance
     top        Show a running sweep live
     usage      Wrong words of a command line, and which ones may be meant

@@ -20,6 +20,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "init": "Write a first sweep, commented, that runs as it is.",
         "check": "Show the plan and run one set; nothing of it is kept.",
         "run": "Run the sets that are new.",
+        "submit": "Hand in a sweep to a farm that you have joined. Being built.",
         "retry": "Put failed sets back and run them.",
         "attach": "Follow a sweep that runs without this terminal.",
         "notify": "Show who is told of a run, or send a test message.",
@@ -80,6 +81,7 @@ _TITLES = {
     _OUTPUT: "--lines --keep-order --tag --rows --json --plain --quiet --verbose",
     _CONTROL: "--keep --fresh --missing --anyway --detach --dry --until --add --after --after-any",
     "Which sweep": "--file --name --at --from-run",
+    "Job": "--farm --priority --group --info --label --memory --time --exclude",
 }
 _KEYS = {
     "Program": PROGRAM,
@@ -95,6 +97,7 @@ TITLES = (
     "Results",
     "Limits",
     "Hosts",
+    "Job",
     _OUTPUT,
     _CONTROL,
     "Which sweep",

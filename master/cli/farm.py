@@ -21,7 +21,7 @@ PATTERN = re.compile(r"[A-Za-z0-9.*?\[\]!-]{1,100}")
 
 
 @click.command()
-@click.argument("action", type=click.Choice(("join", "leave")), metavar="join|leave")
+@click.argument("action", type=click.Choice(("join", "leave", "delegate")), metavar="join|leave")
 @click.argument("srv", metavar="SRV")
 @click.option(
     "--account", default="farm", show_default=True, help="The account that runs the farm."
@@ -59,6 +59,11 @@ def command(
     from ..pool.joining.cards import find_card
 
     _check_words(account, public, accept)
+    if action == "delegate":  # started by spe itself: delegate/starting.py
+        from ..delegate.starting import be_delegate
+
+        be_delegate(srv)
+        return 0
     if action == "leave":
         _leave(srv, anyway)
         return 0

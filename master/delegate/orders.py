@@ -15,7 +15,8 @@ from ..session.run_folder import private_write
 class Order:
     """A job that was submitted here. words: of `spe run`. cwd: where it is run. runs: runs/<name>/.
 
-    place, boot: the host on which it was submitted, and its boot ID then.
+    place, boot: the host on which it was submitted, and its boot ID then. given: the standard input
+    of its run. has_begun: its run has answered once: what is begun anew now goes on with it.
     """
 
     farm: str
@@ -25,6 +26,8 @@ class Order:
     runs: str
     place: str
     boot: str = ""
+    given: str = ""
+    has_begun: bool = False
 
 
 def folder() -> Path:
@@ -51,7 +54,7 @@ def load(farm: str, place: str) -> list[Order]:
     for path in sorted(folder().glob(f"{farm}-*.json")):
         try:
             said = json.loads(path.read_text(encoding="utf-8"))
-            order = Order(**{name: said[name] for name in Order.__dataclass_fields__})
+            order = Order(**{name: said[name] for name in Order.__dataclass_fields__ if name in said})
         except (OSError, ValueError, KeyError, TypeError):
             continue
         # A home that several hosts share has the orders of all of them.
