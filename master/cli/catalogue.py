@@ -66,6 +66,22 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
 }
 SUMMARY: Mapping[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
+#: Command -> subcommand -> summary, in the order of the help. Such a command is a LazyGroup.
+SUBCOMMANDS: Mapping[str, Mapping[str, str]] = {
+    "farm": {
+        "join": "Join a farm, and try the hosts that you accept.",
+        "leave": "Leave a farm: the token of this machine ends.",
+    },
+}
+#: All commands with their subcommands, such as "farm join", each with its summary.
+ALL_COMMANDS: Mapping[str, str] = {
+    **SUMMARY,
+    **{
+        f"{name} {inner}": text for name, some in SUBCOMMANDS.items() for inner, text in some.items()
+    },
+}
+#: Subcommands that spe itself types and no person: no list, page or completion has them.
+HIDDEN: tuple[str, ...] = ("farm delegate",)
 #: Commands that go on when nobody reads what they print: they work, and do not only show something.
 WORKING = ("run", "retry", "check", "collect", "doctor", "replay")
 #: Commands and options that are never suggested for a misspelt word: they end or undo something.

@@ -71,7 +71,7 @@ class Delegate:
             self._ask("POST", "/report", {"jobs": reports})
         for number in [number for number, master in self._masters.items() if master.ended]:
             log.info("job %d: %s", number, self._masters[number].ended)
-            orders.remove(self._masters.pop(number).order)
+            orders.end(self._masters.pop(number).order)
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         card = self._card

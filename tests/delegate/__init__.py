@@ -1,1 +1,1 @@
-"""Tests of a delegate, and of the command that hands in a job."""
+"""The delegate of a user: its orders, and the command that hands in a job."""

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cli.kit import Bench
+from pool.service.people import ADA, BEN, Town, town
 from spe.cli.farm_options import words_of_run
 from spe.cli.submit import command, sentence
 from spe.delegate.submitting import Farm
 from spe.pool.joining.cards import Card
-
-from cli.kit import Bench
-from pool.service.people import ADA, BEN, Town, town
 
 
 def card(user: str = "ada") -> Card:
