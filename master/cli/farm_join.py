@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from .common import volume
 if TYPE_CHECKING:
     from ..pool.joining.cards import Card
 
+MOST_HOSTS = 10_000  # of one farm
 PATTERN = re.compile(r"[A-Za-z0-9.*?\[\]!-]{1,100}")
 
 
@@ -128,10 +128,10 @@ def _accept(card: Card, patterns: tuple[str, ...], yes: bool) -> Card:
     listed = found if isinstance(found, list) else []
     # Of a host, a name alone is taken from the farm: all else is said by the user's own ssh.
     named = [one.get("name") for one in listed if isinstance(one, dict)]
-    names = [str(one) for one in named if is_host_name(one)]
+    names = list(dict.fromkeys(str(one) for one in named if is_host_name(one)))[:MOST_HOSTS]
     card = replace(card, patterns=sorted({*card.patterns, *patterns}))
     new = [one for one in names if not card.accepts(one)]
-    chosen = [one for one in names if any(fnmatchcase(one, like) for like in card.patterns)]
+    chosen = [one for one in names if card.matches(one)]
     if new:
         click.echo(f"hosts of this farm: {' '.join(new)}")
         if yes or (not patterns and ask(f"Start programs of yours on these {len(new)} hosts?")):

@@ -91,7 +91,7 @@ def command(
     if json_:
         print_json({**job, "farm": card.farm})
     elif not quiet:
-        print(sentence(job, to_do, farm))
+        print(sentence(job, to_do, wanted.about["priority"], farm))
     return 0
 
 
@@ -154,17 +154,12 @@ def _to_do(sweep: Sweep, folder: Path, keeps: bool) -> int:
     return sum(counts[state] for state in TO_DO)
 
 
-def sentence(job: Mapping[str, Any], to_do: int, farm: Farm) -> str:
+def sentence(job: Mapping[str, Any], to_do: int, priority: int, farm: Farm) -> str:
     """Return what is said of a new job: what the gate knew just before."""
-    what = f"job {job['id']}: {sets(to_do)}, priority {job['priority']}"
-    slots = sum(int(one["most"]) for one in farm.hosts if one["active"])
-    cores: Counter[str] = Counter()
-    for one in farm.jobs:
-        if one["owner"] != farm.card.user:
-            cores[one["owner"]] += one["slots"] * one["cores"]
-    others = sorted(name for name, many in cores.items() if many)
-    if not others:
+    what = f"job {job['id']}: {sets(to_do)}, priority {priority}"
+    slots = sum(farm.hosts.values())
+    if not farm.others:
         return f"{what}; nobody else has any of the {counted(slots, 'slot')}"
-    has = "has" if len(others) == 1 else "have"
-    people = counted(len(others), "other user")
-    return f"{what}; {people} {has} {cores.total()} of {counted(slots, 'slot')}"
+    has = "has" if len(farm.others) == 1 else "have"
+    people = counted(len(farm.others), "other user")
+    return f"{what}; {people} {has} {sum(farm.others.values())} of {counted(slots, 'slot')}"

@@ -18,6 +18,7 @@ from ..session.calling import find
 from ..session.living import living
 from ..store.reader import Reader
 from . import orders
+from .answers import Granted
 from .orders import Order
 
 CLIENTS_END = 300.0  # seconds after which clients without a master have ended and cleared up
@@ -41,23 +42,23 @@ class Master:
         self._report: dict[str, Any] | None = None  # the latest
         self.ended = ""  # how it ended, in one sentence
 
-    def step(self, grant: Json) -> dict[str, Any] | None:
+    def step(self, grant: Granted) -> dict[str, Any] | None:
         """Do what a grant asks for, and return the report to the farm; None while there is none."""
-        state = grant.get("state")
-        if state == "cancelled":
+        if grant.state == "cancelled":
             self._stop()
         elif living(self._folder) is None:
             self._start_if_granted(grant)
         if self.ended:
             return self._last_report()
-        tasks = {host: n for host, n in grant.get("tasks", {}).items() if self._accepts(host)}
-        order = {"do": "allow", "epoch": grant["epoch"], "number": grant["number"]}
-        said = self._tell({**order, "tasks": tasks, "slots": grant.get("slots", {})})
+        tasks = {host: n for host, n in grant.tasks.items() if self._accepts(host)}
+        slots = {host: n for host, n in grant.slots.items() if host in tasks}
+        order = {"do": "allow", "epoch": grant.epoch, "number": grant.number}
+        said = self._tell({**order, "tasks": tasks, "slots": slots})
         if said is None:
             return None
         self._note_begun()
         self._starts, self._heard = 0, time.monotonic()
-        refused = [host for host in grant.get("tasks", {}) if not self._accepts(host)]
+        refused = [host for host in grant.tasks if not self._accepts(host)]
         why = "its user has not accepted this host: spe farm join --update"
         said["faults"] = {**said.get("faults", {}), **dict.fromkeys(refused, why)}
         self._report = said
@@ -77,7 +78,7 @@ class Master:
         own = [word for word in self.order.words[:at] if word not in once]
         return ["run", "--granted", *own, *self.order.words[at:]]
 
-    def _start_if_granted(self, grant: Json) -> None:
+    def _start_if_granted(self, grant: Granted) -> None:
         """Start the master where it is not, or note how it has ended."""
         if self._process is not None and self._process.poll() is None:
             return  # it is only just beginning
@@ -87,7 +88,7 @@ class Master:
         if self._starts >= STARTS:
             self.ended = f"its run does not start: see {self._folder / detached.LOG}"
             return
-        if self._was_up or any(grant.get("tasks", {}).values()):
+        if self._was_up or any(grant.tasks.values()):
             self._starts += 1
             given = self.order.given.encode()
             try:

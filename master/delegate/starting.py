@@ -23,9 +23,22 @@ def lock_path(farm: str) -> Path:
 
 
 def take_lock(farm: str) -> int | None:
-    """Return the descriptor of the lock, held as long as it is open; None where another has it."""
+    """Return the descriptor of the lock, held as long as it is open; None where another has it.
+
+    Raises UsageError for a lock that another user has put there.
+    """
+    path = lock_path(farm)
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(lock_path(farm), flags, 0o600)
+    try:
+        descriptor = os.open(path, flags, 0o600)
+        if os.fstat(descriptor).st_uid != os.getuid():
+            os.close(descriptor)
+            raise PermissionError("it belongs to another user")
+    except OSError as error:
+        # Anybody may make a file of this name first, and hold it: no delegate would ever start.
+        todo = "Ask the administrator of this machine to remove it."
+        what = f"the delegate cannot be locked: {error.strerror or error}"
+        raise UsageError(what, where=str(path), todo=todo) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

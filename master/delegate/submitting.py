@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from ..errors import UsageError
 from ..pool.joining.answering import ask_gate
 from ..pool.joining.cards import Card
 from ..pool.joining.knocking import boot_id
+from ..pool.texts import is_host_name
 from ..record import record
 from . import orders
 from .starting import ensure_delegate
@@ -19,23 +21,37 @@ Json = Mapping[str, Any]
 
 @record
 class Farm:
-    """A farm as it is just before a job is handed in. hosts, jobs: as the gate lists them."""
+    """A farm as it is just before a job is handed in.
+
+    hosts: name -> cores that jobs may use there now. others: user -> cores that the user's jobs
+    have.
+    """
 
     card: Card
-    hosts: Sequence[Json]
-    jobs: Sequence[Json]
+    hosts: Mapping[str, int]
+    others: Mapping[str, int]
 
 
 def look_at_farm(card: Card) -> Farm:
     """Return what a farm says now. Raises UsageError."""
     hosts = _ask(card, "GET", "/hosts").get("hosts", [])
     jobs = _ask(card, "GET", "/jobs").get("jobs", [])
-    return Farm(card, hosts, jobs)
+    try:
+        names = {one["name"]: int(one["most"] if one["active"] else 0) for one in hosts}
+        others: Counter[str] = Counter()
+        for one in jobs:
+            others[one["owner"]] += int(one["slots"]) * int(one["cores"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        todo = "Tell its administrator."
+        raise UsageError("the farm's lists cannot be read", where=card.srv, todo=todo) from None
+    del others[card.user]
+    found = {name: cores for name, cores in names.items() if is_host_name(name)}
+    return Farm(card, found, {name: cores for name, cores in others.items() if cores > 0})
 
 
 def check_hosts(farm: Farm, wanted: Collection[str], excluded: Collection[str]) -> None:
     """Raise UsageError for a job that no host may run. wanted: names; none for all hosts."""
-    names = [str(one["name"]) for one in farm.hosts]
+    names = list(farm.hosts)
     unknown = [one for one in excluded if one not in names]
     if unknown:
         todo = f"Its hosts are: {' '.join(names)}"
@@ -70,8 +86,11 @@ def submit(
     """
     boot = boot_id()
     job: Json = _ask(card, "POST", "/jobs", {**about, "boot": boot})
+    number = job.get("id")
+    if type(number) is not int or number < 1:  # it becomes the name of a file
+        raise UsageError("the farm has given the job no number", where=card.srv)
     order = orders.Order(
-        card.farm, int(job["id"]), list(words), str(cwd), str(runs), card.host, boot, given
+        card.farm, number, list(words), str(cwd), str(runs), card.host, boot, given
     )
     try:
         orders.save(order)

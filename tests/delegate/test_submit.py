@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from cli.kit import Bench
 from pool.service.people import ADA, BEN, Town, town
 from spe.cli.farm_options import words_of_run
 from spe.cli.submit import command, sentence
+from spe.delegate import submitting
 from spe.delegate.submitting import Farm
+from spe.errors import UsageError
 from spe.pool.joining.cards import Card
 
 
@@ -35,13 +37,20 @@ def test_the_run_gets_all_words_but_those_that_are_for_the_farm(typed: str, word
     assert words_of_run(typed.split(), command) == words.split()
 
 
-def farm(*jobs: Mapping[str, Any]) -> Farm:
-    hosts: Sequence[Mapping[str, Any]] = [
-        {"name": "h1", "most": 40, "active": True},
-        {"name": "h2", "most": 8, "active": True},
-        {"name": "h3", "most": 8, "active": False},
-    ]
-    return Farm(card(), hosts, jobs)
+@pytest.mark.parametrize(
+    ("others", "rest"),
+    [
+        ({}, "nobody else has any of the 48 slots"),
+        ({"ben": 6}, "1 other user has 6 of 48 slots"),
+        ({"ben": 10, "cyd": 30}, "2 other users have 40 of 48 slots"),
+    ],
+)
+def test_what_is_said_of_a_new_job_counts_what_others_have(others: dict[str, int], rest: str) -> None:
+    farm = Farm(card(), {"h1": 40, "h2": 8, "h3": 0}, others)
+    assert sentence({"id": 17}, 200, 64, farm) == f"job 17: 200 sets, priority 64; {rest}"
+
+
+HOSTS = [{"name": "h1", "most": 40, "active": True}, {"name": "h3", "most": 8, "active": False}]
 
 
 def job(owner: str, slots: int, cores: int = 1) -> dict[str, Any]:
@@ -49,16 +58,27 @@ def job(owner: str, slots: int, cores: int = 1) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("jobs", "rest"),
+    ("jobs", "others"),
     [
-        ([], "nobody else has any of the 48 slots"),
-        ([job("ada", 9), job("ben", 0)], "nobody else has any of the 48 slots"),
-        ([job("ben", 3, cores=2)], "1 other user has 6 of 48 slots"),
-        ([job("ben", 3), job("cyd", 30), job("ben", 7)], "2 other users have 40 of 48 slots"),
+        ([], {}),
+        ([job("ada", 9), job("ben", 0)], {}),
+        ([job("ben", 3, cores=2), job("cyd", 1), job("ben", 1)], {"ben": 7, "cyd": 1}),
     ],
 )
-def test_what_is_said_of_a_new_job_counts_what_others_have(jobs: list[dict[str, Any]], rest: str) -> None:
-    assert sentence({"id": 17, "priority": 64}, 200, farm(*jobs)) == f"job 17: 200 sets, priority 64; {rest}"
+def test_a_look_at_the_farm_counts_the_cores_of_others(
+    jobs: list[dict[str, Any]], others: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = {"/hosts": {"hosts": HOSTS}, "/jobs": {"jobs": jobs}}
+    monkeypatch.setattr(submitting, "_ask", lambda _, method, path: answers[path])
+    assert submitting.look_at_farm(card()) == Farm(card(), {"h1": 40, "h3": 0}, others)
+
+
+@pytest.mark.parametrize("hosts", [[{"name": "h1"}], [7], [{"name": ["h1"], "most": 1, "active": True}], 7])
+def test_lists_that_are_none_are_said_in_one_sentence(hosts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"/hosts": {"hosts": hosts}, "/jobs": {"jobs": []}}
+    monkeypatch.setattr(submitting, "_ask", lambda _, method, path: answers[path])
+    with pytest.raises(UsageError, match="the farm's lists cannot be read"):
+        submitting.look_at_farm(card())
 
 
 def test_without_a_farm_one_sentence_says_how_to_join_one(tmp_path: Path) -> None:
