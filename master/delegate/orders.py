@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UsageError
@@ -16,7 +17,8 @@ from ..session.run_folder import private_write
 class Order:
     """A job that was submitted here. words: of `spe run`. cwd: where it is run. runs: runs/<name>/.
 
-    place, boot: the host on which it was submitted, and its boot ID then.
+    place, boot: the host on which it was submitted, and its boot ID then. given: the standard input
+    of its run. has_begun: its run has answered once: what is begun anew now goes on with it.
     """
 
     farm: str
@@ -26,6 +28,8 @@ class Order:
     runs: str
     place: str
     boot: str = ""
+    given: str = ""
+    has_begun: bool = False
 
 
 def folder() -> Path:
@@ -39,8 +43,7 @@ def save(order: Order) -> None:
     where = folder()
     try:
         where.mkdir(mode=0o700, parents=True, exist_ok=True)
-        text = json.dumps({name: getattr(order, name) for name in Order.__dataclass_fields__})
-        private_write(_path(order.farm, order.job), text)
+        private_write(_path(order.farm, order.job), _text(order))
     except OSError as error:
         todo = "The delegate cannot start what it has no copy of; make room, or free the folder."
         raise UsageError(f"cannot be written: {error}", where=str(where), todo=todo) from error
@@ -77,6 +80,9 @@ def end(order: Order) -> None:
     # Without the file the order was never stored, or another delegate has ended it.
     with suppress(FileNotFoundError):
         os.replace(path, _over() / path.name)
+        if order.given:
+            # It may be large, and nothing reads it any more.
+            private_write(_over() / path.name, _text(replace(order, given="")))
 
 
 def may_run(order: Order) -> bool:
@@ -89,6 +95,10 @@ def forget(runs: Path) -> None:
     for one in _read(_over()):
         if _is_in(one, runs):
             (_over() / _path(one.farm, one.job).name).unlink(missing_ok=True)
+
+
+def _text(order: Order) -> str:
+    return json.dumps({name: getattr(order, name) for name in Order.__dataclass_fields__})
 
 
 def _is_in(order: Order, runs: Path) -> bool:
