@@ -54,8 +54,8 @@ class Administrator:
         from ..pool.joining.answering import ask_gate
 
         found = self._address
-        # Here and not at the name of this host, which may lead to an address that is filtered.
-        urls = [f"https://127.0.0.1:{self.port}", *found["urls"]]
+        # This host last: the address of which the farm says that it listens there is certain.
+        urls = [*found["urls"], f"https://127.0.0.1:{self.port}"]
         return ask_gate(urls, self.fingerprint, found["token"], method, path, body)
 
 

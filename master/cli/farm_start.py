@@ -27,12 +27,9 @@ LAST_WORDS = 1000  # characters
 
 @click.command()
 @click.option(
-    "--hosts",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The hosts file.",
-)
+    "--hosts", required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE", help="The hosts file.",
+)  # fmt: skip
 @click.option(
     "--store", default="", metavar="URL", envvar=STORE,
     help=f"The registry's database; also the variable {STORE}. Not given: an SQLite file.",
@@ -64,6 +61,9 @@ def command(
 
     address, port = parse_listen(listen)
     check_public(public)
+    if store and "://" not in store:
+        todo = "Write it like postgresql://farm@db/farm, or sqlite:////srv/farm/farm.db."
+        raise UsageError(f"--store {store}: that is no address of a database", todo=todo)
     if ssh_config is not None and not ssh_config.is_file():
         raise UsageError(f"-F {ssh_config}: there is no such file")
     if found := living(public):

@@ -94,7 +94,11 @@ class Administered:
     async def look(self, service: Service) -> None:
         """Take over what has changed, and remove hosts on which nothing is held any more."""
         if (found := self._hosts.again()) is not None:
-            await self.take_hosts(found)
+            try:
+                await self.take_hosts(found)
+            except BaseException:
+                self._hosts.once_more()
+                raise
         listed = self._users.again() if self._users else None
         if listed is not None:
             self._members.take_over(listed)

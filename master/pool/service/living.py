@@ -6,8 +6,8 @@ import fcntl
 import json
 import os
 import pwd
+import select
 import signal
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from ...errors import UsageError
 from ...record import record
 from ..gate.public_folder import ADDRESS, LOCK, default_folder
 
-PAUSE = 0.1  # seconds between two looks
 LOG = "farm.log"
 
 
@@ -95,12 +94,19 @@ def end_farm(public: str, seconds: float) -> int:
     if found is None or not found.pid:
         find_living(public)
         raise UsageError("the farm is just beginning", todo="Try again in a moment.")
-    os.kill(found.pid, signal.SIGTERM)
-    end = time.monotonic() + seconds
-    while (now := living(public)) is not None and now.pid == found.pid:
-        if time.monotonic() > end:
+    try:
+        process = os.pidfd_open(found.pid)
+    except ProcessLookupError:
+        return found.pid  # it has ended by itself in this moment
+    try:
+        # Asked once more: the number may have become another's before the descriptor was open.
+        if living(public) != found:
+            return found.pid
+        signal.pidfd_send_signal(process, signal.SIGTERM)
+        if not select.select([process], [], [], seconds)[0]:
             what = f"the farm has not ended within {seconds:.0f} s: process {found.pid}"
             todo = f"See what it waits for: {home() / LOG}. `kill -9 {found.pid}` loses no job."
             raise UsageError(what, todo=todo)
-        time.sleep(PAUSE)
+    finally:
+        os.close(process)
     return found.pid

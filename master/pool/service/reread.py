@@ -42,11 +42,15 @@ class Reread(Generic[T]):
             found = self._read(self.path)
         except ConfigError as error:
             self.fault = error.line
-            log.error("%s. The farm goes on with what the file said before", error.line)
+            log.error("%s. The farm goes on with the older text", error.line.rstrip("."))
             return None
         self.fault = ""
         log.info("%s has changed and was read again", self.path)
         return found
+
+    def once_more(self) -> None:
+        """Have the file read again at the next look: what it said could not be taken over."""
+        self._stamp = None
 
     def _stamp_now(self) -> Stamp | None:
         """Return what changes with each change of the file; None where it cannot be looked at."""
