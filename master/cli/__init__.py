@@ -24,10 +24,12 @@
     farm       The commands about a farm; each stands in a file of its own, farm_*.py
     farm_administrator  The farm of this account, asked as its administrator
     farm_check  Look at the farm and each of its hosts
+    farm_delegate  The process of a delegate; spe itself starts it
     farm_hosts  Show the hosts of a farm, or change what it deals there
     farm_join  Join a farm: token, accepted hosts, a login on each
     farm_leave  Leave a farm
     farm_log   Print the log of the farm
+    farm_options  The options of a job for a farm, and the words that its run is started with
     farm_start  Start a farm
     farm_status  Show how the farm is
     farm_stop  Stop the farm
@@ -69,6 +71,7 @@
     status     Show how far the sweep is
     steer      Shared by the commands that steer a running sweep
     stop       End a running sweep
+    submit     Hand in a sweep to a farm
     sweeps     Several sweeps at a glance
     top        Show a running sweep live
     usage      Wrong words of a command line, and which ones may be meant

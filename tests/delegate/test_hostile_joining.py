@@ -132,3 +132,12 @@ def test_names_are_matched_label_by_label() -> None:
         socket.gethostname(),
     )
     assert [name for name in names if card.accepts(name)] == ["lab01", "a.uni.edu"]
+
+
+def test_no_text_of_an_answer_steers_a_terminal_whoever_prints_it(gate: EvilGate) -> None:
+    evil = "a\x1b[2J\x07\u202eb\r\nc\udc80"
+    gate.answers["/jobs"] = answer({"jobs": [{"name": evil, evil: [evil, {"info": [[evil]]}]}], "n": 1.5})
+    found = answering.ask_gate([gate.url], gate.keys.fingerprint, "t" * 40, "GET", "/jobs")
+    (job,) = found["jobs"]
+    assert job["name"].isprintable() and job["name"].startswith("a·[2J") and found["n"] == 1.5
+    assert json.dumps(found, ensure_ascii=False).isprintable()

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...errors import UsageError
+from ...text import printable
 from ...version import __version__
 from .knocking import said
 
@@ -29,7 +30,10 @@ class NoAnswer(UsageError):
 def ask_gate(
     urls: Sequence[str], fingerprint: str, token: str, method: str, path: str, body: Any = None
 ) -> Any:
-    """Return the gate's answer as JSON. Raises UsageError; NoAnswer where no URL answers."""
+    """Return the gate's answer as JSON, with texts that can be printed.
+
+    Raises UsageError; NoAnswer where no URL answers.
+    """
     faults: list[str] = []
     for url in urls:
         try:
@@ -65,7 +69,7 @@ def _ask(url: str, fingerprint: str, token: str, method: str, path: str, body: A
         finally:
             connection.close()
     try:
-        found = json.loads(text)
+        found = _harmless(json.loads(text))
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
@@ -78,6 +82,21 @@ def _ask(url: str, fingerprint: str, token: str, method: str, path: str, body: A
             said(found.get("error", answer.reason)), where=url, todo=said(found.get("todo", ""))
         )
     return found
+
+
+def _harmless(value: Any) -> Any:
+    """Return an answer whose texts can be printed.
+
+    They come from other users, and the farm's account may be taken over. Here and not in each
+    command: one of them would forget it.
+    """
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, list):
+        return [_harmless(one) for one in value]
+    if isinstance(value, dict):
+        return {printable(key): _harmless(one) for key, one in value.items()}
+    return value
 
 
 @contextlib.contextmanager
