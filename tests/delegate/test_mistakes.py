@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from pool.gate.kit import ADA, LivingGate
 from spe.pool.gate.keys import load_keys
 from spe.pool.joining.cards import Card, save_card
 
-from ..pool.gate.kit import ADA, LivingGate
 from .ada import HERE, JOB, Ada
 from .evil_gate import EvilGate, answer
 
