@@ -22,8 +22,10 @@
     export     Write a run as a zip that others can repeat
     far_command  The ssh of `--at`: what its login prints is kept apart from what the command prints
     farm       The commands about a farm; each stands in a file of its own, farm_*.py
+    farm_delegate  The process of a delegate; spe itself starts it
     farm_join  Join a farm: token, accepted hosts, a login on each
     farm_leave  Leave a farm
+    farm_options  The options of a job for a farm, and the words that its run is started with
     files      List or copy the files of a set
     first_set  Run the first set on each kind of host, for `spe check`
     given_run  The run that `spe report` and `spe export` are given
@@ -61,6 +63,7 @@
     status     Show how far the sweep is
     steer      Shared by the commands that steer a running sweep
     stop       End a running sweep
+    submit     Hand in a sweep to a farm
     sweeps     Several sweeps at a glance
     top        Show a running sweep live
     usage      Wrong words of a command line, and which ones may be meant

@@ -8,4 +8,5 @@ from the farm, and of a grant numbers.
     masters   The master of one job: started, told its grant, asked for its report
     orders    Orders of a user to the delegate: its own copy of each job that was submitted
     starting  One delegate a user and host: started by the first command that needs it
+    submitting  A job handed to a farm: posted, kept as an order, and its delegate started
 """

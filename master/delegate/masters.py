@@ -7,6 +7,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..session import detached
 from ..session.calling import find
 from ..session.living import living
 from ..store.reader import Reader
+from . import orders
 from .answers import Granted
 from .orders import Order
 
@@ -34,7 +36,7 @@ class Master:
         self._accepts = accepts
         self._process: subprocess.Popen[bytes] | None = None
         self._starts = 0
-        self._was_up = False
+        self._was_up = order.has_begun
         self._heard = time.monotonic()  # when the master answered last
         self._is_stopped = False
         self._report: dict[str, Any] | None = None  # the latest
@@ -54,12 +56,27 @@ class Master:
         said = self._tell({**order, "tasks": tasks, "slots": slots})
         if said is None:
             return None
-        self._was_up, self._starts, self._heard = True, 0, time.monotonic()
+        self._note_begun()
+        self._starts, self._heard = 0, time.monotonic()
         refused = [host for host in grant.tasks if not self._accepts(host)]
         why = "its user has not accepted this host: spe farm join --update"
         said["faults"] = {**said.get("faults", {}), **dict.fromkeys(refused, why)}
         self._report = said
         return said
+
+    def _note_begun(self) -> None:
+        """Remember that the run has answered, also for the next delegate."""
+        self._was_up = True
+        if not self.order.has_begun:
+            self.order = replace(self.order, has_begun=True)
+            orders.save(self.order)
+
+    def _words(self) -> list[str]:
+        """Return the words that start the run. One that goes on must not run all sets once more."""
+        once = ("--fresh", "--missing") if self._was_up else ()
+        at = self.order.words.index("--") if "--" in self.order.words else len(self.order.words)
+        own = [word for word in self.order.words[:at] if word not in once]
+        return ["run", "--granted", *own, *self.order.words[at:]]
 
     def _start_if_granted(self, grant: Granted) -> None:
         """Start the master where it is not, or note how it has ended."""
@@ -77,10 +94,12 @@ class Master:
             return
         if self._was_up or any(grant.tasks.values()):
             self._starts += 1
-            words = ["run", "--granted", *self.order.words]
+            given = self.order.given.encode()
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                self._process = detached.begin(words, self._folder, cwd=self.order.cwd)
+                self._process = detached.begin(
+                    self._words(), self._folder, given, cwd=self.order.cwd
+                )
             except OSError as error:
                 self.ended = f"its folder cannot be used: {error}"
 

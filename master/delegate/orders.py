@@ -16,7 +16,8 @@ from ..session.run_folder import private_write
 class Order:
     """A job that was submitted here. words: of `spe run`. cwd: where it is run. runs: runs/<name>/.
 
-    place, boot: the host on which it was submitted, and its boot ID then.
+    place, boot: the host on which it was submitted, and its boot ID then. given: the standard input
+    of its run. has_begun: its run has answered once: what is begun anew now goes on with it.
     """
 
     farm: str
@@ -26,6 +27,8 @@ class Order:
     runs: str
     place: str
     boot: str = ""
+    given: str = ""
+    has_begun: bool = False
 
 
 def folder() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import tempfile
 from pathlib import Path
 
 from ..errors import UsageError
-from ..pool.joining.cards import Card
+from ..pool.joining.cards import Card, find_card
+from . import orders
+from .delegate import Delegate
 from .orders import folder
 
 
@@ -64,3 +67,23 @@ def ensure_delegate(card: Card) -> bool:
             cwd="/",
         )
     return True
+
+
+def be_delegate(farm: str) -> None:
+    """Be the delegate for a farm until all its jobs have ended; nothing where another one is.
+
+    Raises UsageError where this farm was not joined here.
+    """
+    card = find_card(farm)
+    if card is None:
+        raise UsageError("this farm was not joined here", where=farm)
+    form = "%(asctime)s %(levelname)s %(message)s"
+    logging.basicConfig(level=logging.INFO, format=form)
+    while (held := take_lock(farm)) is not None:
+        try:
+            Delegate(card, card.host).run()
+        finally:
+            os.close(held)
+        # A job may have been submitted while the lock still said that somebody is there.
+        if not orders.load(farm, card.host):
+            return

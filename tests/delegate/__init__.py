@@ -1,1 +1,1 @@
-"""The delegate of a user: its orders, and what it takes from a farm whose account has been taken over."""
+"""The delegate of a user: its orders, the command that hands in a job, and what it takes from a false farm."""

@@ -73,6 +73,28 @@ def find_card(srv: str) -> Card | None:
     return next((one for one in load_cards() if srv in (one.srv, one.farm)), None)
 
 
+def chosen_card(srv: str | None) -> Card:
+    """Return the farm of this name or ID; without one, the only farm that was joined.
+
+    Raises UsageError.
+    """
+    cards = load_cards()
+    if srv is not None:
+        found = next((one for one in cards if srv in (one.srv, one.farm)), None)
+        if found is None:
+            todo = f"Join it: spe farm join {srv}"
+            raise UsageError("you have not joined this farm", where=srv, todo=todo)
+        return found
+    if not cards:
+        todo = "Join one: spe farm join SRV"
+        raise UsageError("you have not joined a farm on this machine", todo=todo)
+    if len(cards) > 1:
+        named = ", ".join(one.srv for one in cards)
+        todo = f"Name one: --farm {cards[0].srv}"
+        raise UsageError(f"you have joined several farms: {named}", todo=todo)
+    return cards[0]
+
+
 def _load(path: Path) -> Card:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
