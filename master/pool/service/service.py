@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ...errors import UsageError
+from ...text import printable
 from ..deal.weights import boost
 from ..farm import Farm, FarmJob
 from ..gate.heart import Json, Paused, Unfit
@@ -225,7 +226,7 @@ class Service:
         """Take what a delegate says about its jobs."""
         now, unknown = self._clock(), []
         read = {int(number): said for number, said in report.get("jobs", {}).items()}
-        news = {number: read_news(said) for number, said in read.items()}
+        news = {number: read_news(said, self._farm.hosts) for number, said in read.items()}
         for number, one in news.items():
             job = self._farm.jobs.get(number)
             if job is None or job.row.place != place:
@@ -237,7 +238,7 @@ class Service:
                 cores = {host: n * job.row.cores for host, n in one.report.allowed.items()}
                 self._ledger.settle(self._now(), number, cores)
             if ended := read[number].get("ended"):
-                self._farm.end(now, number, str(ended)[:MOST_OUTCOME])
+                self._farm.end(now, number, printable(str(ended)[:MOST_OUTCOME]))
         try:
             await self._publish()
         except OSError as error:
