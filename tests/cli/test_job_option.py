@@ -122,7 +122,7 @@ def test_a_running_job_is_steered_and_one_that_is_over_is_not_run_without_its_fa
     assert "goes on" in elsewhere.ok("resume", *by_job).err
     assert elsewhere.ok("page", *by_job).out.startswith("http")
     assert "1 set cancelled" in elsewhere.ok("cancel", "3", *by_job).err
-    assert "back" in elsewhere.ok("retry", "3", *by_job).err
+    assert "1 set waits again" in elsewhere.ok("retry", "3", *by_job).err
     elsewhere.open_gate()
     elsewhere.ok("attach", *by_job)
     assert run.end().code == 0
