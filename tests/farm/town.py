@@ -1,0 +1,191 @@
+"""A farm on a host of the lab, users with accounts and keys of their own, and six hosts that they share.
+
+    town = Town(lab); town.boot(); town.start_farm(); town.join("ada")
+    job = town.submit("ada", "work", sets=40)
+
+Everything runs on hosts of the lab: the farm, delegates and masters on the first one, clients on the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lab import Boot, Lab, LabHost, people
+from waiting import wait_until
+
+FARM, USERS = "farm", ("ada", "ben", "cyd")
+PEOPLE = (FARM, *USERS)
+SLOTS, MOST, CORES = 4, 3, 8
+# Runs in each task. `exec`, so that a task is one process but for the moment in which `id` runs.
+MARK = "echo task-of-drill $(id -u) >/dev/null"
+
+
+class Town:
+    """A server, hosts, and accounts. Lives for one test."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.server, self.hosts = lab.hosts[0], lab.hosts[1:]
+
+    # -- the hosts
+
+    def boot(self) -> None:
+        """Boot all hosts, with empty homes."""
+        for host in self.lab.hosts:
+            host.refresh()
+        for host in self.lab.hosts:
+            host.power_on(self.how(host))
+        for host in self.lab.hosts:
+            host.wait_until_up()
+        for who in PEOPLE:
+            people.give_keys(self.lab, self.server, who)
+
+    def how(self, host: LabHost) -> Boot:
+        """How a host is booted. The server sees the environment of these tests, where spe is installed."""
+        places = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}
+        own = [place for place in places if not place.is_relative_to("/usr")]
+        binds = tuple((place, str(place)) for place in own) if host is self.server else ()
+        return Boot(people=PEOPLE, cores=CORES, binds=binds)
+
+    # -- commands of people, on the server
+
+    def words(self, who: str, cwd: str = "") -> list[str]:
+        """Return the words before a command that an account runs on the server."""
+        number = str(people.uid(PEOPLE, who))
+        path = f"{Path(sys.prefix).resolve()}/bin:/usr/local/bin:/usr/bin:/bin"
+        enter = f"echo $$ >{self.server.cgroup}/cgroup.procs; exec nsenter -t {self.server.first_pid} -m -u -i -n -p -r -w \"$@\""
+        user = ["setpriv", f"--reuid={number}", f"--regid={number}", "--clear-groups", "env", "-i", f"PATH={path}"]
+        user += [f"HOME=/home/{who}", f"USER={who}", f"LOGNAME={who}", "SHELL=/bin/sh", "LANG=C.UTF-8"]
+        return ["sh", "-c", enter, "sh", *user, "sh", "-c", 'cd "$0" && exec "$@"', cwd or f"/home/{who}"]
+
+    def run(self, who: str, *command: str, cwd: str = "", check: bool = True, seconds: float = 60) -> str:
+        """Run a command there; return what it prints."""
+        done = subprocess.run(
+            [*self.words(who, cwd), *command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
+        )
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}\n{self.story()}"
+        return done.stdout + done.stderr
+
+    def home(self, who: str) -> Path:
+        """Return the home of an account on the server, as this machine sees it."""
+        return self.server.folder / "home" / who
+
+    # -- the farm
+
+    def write_farm(self, slots: int = SLOTS, most: int = MOST) -> None:
+        """Write the files of the farm's administrator."""
+        names = "\n".join(f"{host.name} slots={slots} most={most}" for host in self.hosts)
+        for name, text in (("hosts.txt", names), ("users.txt", "\n".join(USERS))):
+            path = self.home(FARM) / name
+            path.write_text(text + "\n")
+            os.chown(path, people.uid(PEOPLE, FARM), people.uid(PEOPLE, FARM))
+
+    def start_farm(self) -> None:
+        """Start the farm, and wait until each of its hosts is vacant."""
+        self.run(FARM, "spe", "farm", "start", "--hosts", "hosts.txt", "--users", "users.txt")
+
+    def join(self, who: str) -> str:
+        """Join the farm and accept all its hosts."""
+        return self.run(who, "spe", "farm", "join", self.server.name, "--account", FARM, "--yes")
+
+    def farm_process(self) -> int:
+        """Return the process of the farm, as this machine counts."""
+        return wait_until(lambda: self._find(self.server, FARM, "farm"), "the farm's process", story=self.story)
+
+    # -- jobs
+
+    def sweep(self, who: str, name: str, sets: int, seconds: float = 1.0, more: str = "") -> str:
+        """Make a sweep of an account, in a folder of its own; return the folder there."""
+        folder = self.home(who) / name
+        folder.mkdir(mode=0o700)
+        program = f"{MARK}; id -u; exec sleep {seconds}"
+        (folder / "spe.yaml").write_text(
+            f"name: {name}\ncommand: sh -c '{program}'\nresults: {{who: stdout}}\n"
+            f"parameters: {{grid: {{x: {{range: [1, {sets}]}}}}}}\nlogs: all\n{more}"
+        )
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, people.uid(PEOPLE, who), people.uid(PEOPLE, who))
+        return f"/home/{who}/{name}"
+
+    def submit(self, who: str, folder: str, *options: str) -> int:
+        """Submit the sweep of a folder; return the number of the job."""
+        said = self.run(who, "spe", "submit", *options, cwd=folder)
+        found = re.search(r"job (\d+)", said)
+        assert found, said
+        return int(found[1])
+
+    def jobs(self, who: str = USERS[0]) -> dict[int, Any]:
+        """Return all jobs, by their numbers, as a user sees them."""
+        said = json.loads(self.run(who, "spe", "jobs", "--all", "--json"))
+        return {one["id"]: one for one in said}
+
+    def rows(self, who: str, name: str) -> list[dict[str, str]]:
+        """Return the results of a job."""
+        path = self.home(who) / name / "runs" / name / "results.csv"
+        with path.open(newline="") as stream:
+            return list(csv.DictReader(stream))
+
+    # -- what runs
+
+    def tasks(self, host: LabHost) -> dict[str, int]:
+        """Return how many tasks of each account run on a host now, by its process table."""
+        found: dict[int, tuple[int, int]] = {}  # process -> parent, uid
+        for pid in _processes(host):
+            try:
+                line = Path(f"/proc/{pid}/cmdline").read_bytes()
+                if not (line.startswith(b"sleep\0") or b"task-of-drill" in line):
+                    continue
+                stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                found[pid] = int(stat[1]), os.stat(f"/proc/{pid}").st_uid
+            except OSError:
+                continue  # it has just ended
+        counts: dict[str, int] = {}
+        for parent, owner in found.values():
+            if parent not in found:  # else a fork of a task's shell
+                who = PEOPLE[owner - people.FIRST_UID]
+                counts[who] = counts.get(who, 0) + 1
+        return counts
+
+    def processes(self, host: LabHost, who: Sequence[str] = PEOPLE) -> dict[int, str]:
+        """Return process -> account and command line, of what these accounts run on a host."""
+        found = {}
+        for pid in _processes(host):
+            try:
+                owner = os.stat(f"/proc/{pid}").st_uid
+                line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            name = PEOPLE[owner - people.FIRST_UID] if 0 <= owner - people.FIRST_UID < len(PEOPLE) else ""
+            if name in who and line:
+                found[pid] = f"{name} {line}"
+        return found
+
+    def _find(self, host: LabHost, who: str, words: str) -> int:
+        return next((pid for pid, line in self.processes(host, (who,)).items() if words in line), 0)
+
+    def story(self) -> str:
+        """Return the ends of all logs."""
+        logs = [path for who in PEOPLE for path in self.home(who).rglob("*.log")]
+        return "\n".join(f"--- {path}\n{path.read_text(errors='replace')[-1500:]}" for path in logs)
+
+    def close(self) -> None:
+        """End everything: the hosts lose their power."""
+        for host in self.lab.hosts:
+            host.power_off()
+            shutil.rmtree(host.folder / "home")
+
+
+def _processes(host: LabHost) -> list[int]:
+    try:
+        return [int(pid) for pid in (host.cgroup / "cgroup.procs").read_text().split()]
+    except OSError:
+        return []
