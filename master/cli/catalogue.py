@@ -20,6 +20,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "init": "Write a first sweep, commented, that runs as it is.",
         "check": "Show the plan and run one set; nothing of it is kept.",
         "run": "Run the sets that are new.",
+        "submit": "Hand in a sweep to a farm that you have joined. Being built.",
         "retry": "Put failed sets back and run them.",
         "attach": "Follow a sweep that runs without this terminal.",
         "notify": "Show who is told of a run, or send a test message.",
@@ -65,6 +66,22 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
 }
 SUMMARY: Mapping[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
+#: Command -> subcommand -> summary, in the order of the help. Such a command is a LazyGroup.
+SUBCOMMANDS: Mapping[str, Mapping[str, str]] = {
+    "farm": {
+        "join": "Join a farm, and try the hosts that you accept.",
+        "leave": "Leave a farm: the token of this machine ends.",
+    },
+}
+#: All commands with their subcommands, such as "farm join", each with its summary.
+ALL_COMMANDS: Mapping[str, str] = {
+    **SUMMARY,
+    **{
+        f"{name} {inner}": text for name, some in SUBCOMMANDS.items() for inner, text in some.items()
+    },
+}
+#: Subcommands that spe itself types and no person: no list, page or completion has them.
+HIDDEN: tuple[str, ...] = ("farm delegate",)
 #: Commands that go on when nobody reads what they print: they work, and do not only show something.
 WORKING = ("run", "retry", "check", "collect", "doctor", "replay")
 #: Commands and options that are never suggested for a misspelt word: they end or undo something.
@@ -80,6 +97,7 @@ _TITLES = {
     _OUTPUT: "--lines --keep-order --tag --rows --json --plain --quiet --verbose",
     _CONTROL: "--keep --fresh --missing --anyway --detach --dry --until --add --after --after-any",
     "Which sweep": "--file --name --at --from-run",
+    "Job": "--farm --priority --group --info --label --memory --time --exclude",
 }
 _KEYS = {
     "Program": PROGRAM,
@@ -95,6 +113,7 @@ TITLES = (
     "Results",
     "Limits",
     "Hosts",
+    "Job",
     _OUTPUT,
     _CONTROL,
     "Which sweep",

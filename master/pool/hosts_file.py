@@ -18,6 +18,7 @@ from ..errors import ConfigError
 from ..model import Host
 from ..record import record
 from ..sweep.hosts import parse_words, words_of
+from .texts import is_host_name
 
 WORDS = ("most", "gpus", "memory", "licences", "only", "active", "info")
 MOST_INFO = 200  # characters
@@ -101,6 +102,11 @@ def _hosts(words: list[str], place: str, own_name: str) -> list[FarmHost]:
     ways, given = parse_words(words, place, WORDS)
     for way in ways[:1]:
         _refuse_users_words(way, place)
+    for way in ways:
+        if not is_host_name(way.name):
+            # Users' delegates take no other name from a farm.
+            todo = "A farm's host has a name of letters, digits, dots and hyphens: name it so in ~/.ssh/config."
+            raise ConfigError(f"{way.name} is no name that a farm can grant", where=place, todo=todo)
     slots = ways[0].slots if ways else None
     most = _whole("most", given, place)
     if most is not None and slots is not None and most > slots:

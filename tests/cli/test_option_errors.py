@@ -10,9 +10,10 @@ import click
 import pytest
 from spe import cli
 from spe.cli import output, spe
+from spe.cli.lazy_group import every_command
 from spe.cli.usage import OTHER_OPTIONS
 
-CONTEXT = click.Context(spe, info_name="spe")
+COMMANDS = {name: command for name, command, _ in every_command(spe)}
 SWEEP = "command: 'echo {{ x }}'\nparameters: {grid: {x: [1]}}\n"
 LINE = ("-p", "x=1:3", "--", "echo", "{{ x }}")
 # Option -> a value that it does not take; by its form where it has no entry of its own.
@@ -74,12 +75,10 @@ READING = {"--name", "--host"}
 def options() -> list[tuple[str, str, str]]:
     """(command, option, form) of each option that takes a value."""
     found = []
-    for name in spe.list_commands(CONTEXT):
-        command = spe.get_command(CONTEXT, name)
-        assert command
+    for name, command, context in every_command(spe):
         for one in command.params:
             if isinstance(one, click.Option) and not one.is_flag and not one.count:
-                found.append((name, max(one.opts, key=len), one.make_metavar(CONTEXT)))
+                found.append((name, max(one.opts, key=len), one.make_metavar(context)))
     return found
 
 
@@ -107,8 +106,8 @@ def rest(command: str, option: str) -> tuple[str, ...]:
         return ("spe.yaml",)
     if command in ("show", "log", "why", "files", "cancel"):
         return ("1",)
-    if command == "farm":
-        return ("join", "nowhere")
+    if command == "farm join":
+        return ("nowhere",)
     return ("1", "--", "ls") if command == "ask" else ()
 
 
@@ -124,7 +123,7 @@ def test_a_value_that_is_wrong_is_named_with_its_option(
     if option in ANY_TEXT:
         return
     value = GARBAGE.get(option) or BY_FORM[form]
-    code, err = said(monkeypatch, capsys, command, option, value, *rest(command, option))
+    code, err = said(monkeypatch, capsys, *command.split(), option, value, *rest(command, option))
     assert code == 2, err
     assert "Traceback" not in err and not (folder / "runs").exists()
     # `--after` names the sweep that is not there, and reading commands say that nothing has run.
@@ -145,16 +144,16 @@ def test_an_option_without_its_value_shows_its_form(
     option: str,
     form: str,
 ) -> None:
-    code, err = said(monkeypatch, capsys, command, option)
+    code, err = said(monkeypatch, capsys, *command.split(), option)
     assert code == 2 and f"{option} needs a value; write {option} {form}" in err
     assert f"`spe {command} --help` shows what there is." in err
 
 
-@pytest.mark.parametrize("command", spe.list_commands(CONTEXT))
+@pytest.mark.parametrize("command", COMMANDS)
 def test_an_unknown_option_is_told_and_nothing_runs(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    code, err = said(monkeypatch, capsys, command, "--qwertz")
+    code, err = said(monkeypatch, capsys, *command.split(), "--qwertz")
     assert code == 2 and "--qwertz" in err and "did you mean" not in err
     assert not (folder / "runs").exists()
 
@@ -175,6 +174,9 @@ def test_an_unknown_option_is_told_and_nothing_runs(
         (("ask", "--hots", "lab", "1", "--", "ls"), "did you mean --host?"),
         (("sbatch",), "`spe run` does that here"),
         (("resluts",), "did you mean results?"),
+        (("farm", "jion"), "there is no command 'farm jion'; did you mean farm join?"),
+        (("farm", "join", "--acount", "x"), "did you mean --account?"),
+        (("farm", "join"), "SRV is missing"),
     ],
 )
 def test_a_slip_leads_to_the_right_form(
@@ -201,7 +203,5 @@ def test_nothing_destructive_is_ever_suggested(
 
 def test_words_of_other_tools_are_none_of_ours() -> None:
     """An entry for an option that spe has in the meantime would never be used."""
-    command = spe.get_command(CONTEXT, "run")
-    assert command
-    ours = {flag for one in command.params for flag in one.opts}
+    ours = {flag for one in COMMANDS["run"].params for flag in one.opts}
     assert {"--retries", "--jobs"} <= OTHER_OPTIONS.keys() - ours
