@@ -27,6 +27,22 @@ PEOPLE = (FARM, *USERS)
 SLOTS, MOST, CORES = 4, 3, 8
 # Runs in each task. `exec`, so that a task is one process but for the moment in which `id` runs.
 MARK = "echo task-of-drill $(id -u) >/dev/null"
+STAND = """
+import asyncio, logging, sys, os
+os.umask(0o022)
+from spe.pool.hosts_file import parse_hosts_file
+from spe.pool.service.process import FarmOptions, run_farm
+logging.basicConfig(level=logging.INFO)
+hosts=parse_hosts_file([(str(i),l) for i,l in enumerate(open("hosts.txt"))], "h01").hosts
+asyncio.run(run_farm(FarmOptions(hosts, users="users.txt", interval=2.0)))
+"""
+ASK = """
+import json, sys
+from spe.pool.joining.answering import ask_gate
+from spe.pool.joining.cards import find_card
+card = find_card(sys.argv[1])
+print(json.dumps(ask_gate(card.urls, card.fingerprint, card.token, "GET", sys.argv[2])))
+"""
 
 
 class Town:
@@ -62,7 +78,8 @@ class Town:
         """Return the words before a command that an account runs on the server."""
         number = str(people.uid(PEOPLE, who))
         path = f"{Path(sys.prefix).resolve()}/bin:/usr/local/bin:/usr/bin:/bin"
-        enter = f"echo $$ >{self.server.cgroup}/cgroup.procs; exec nsenter -t {self.server.first_pid} -m -u -i -n -p -r -w \"$@\""
+        enter = f"echo $$ >{self.server.cgroup}/cgroup.procs; exec nsenter -t {self.server.first_pid}"
+        enter += ' -m -u -i -n -p -r -w "$@"'
         user = ["setpriv", f"--reuid={number}", f"--regid={number}", "--clear-groups", "env", "-i", f"PATH={path}"]
         user += [f"HOME=/home/{who}", f"USER={who}", f"LOGNAME={who}", "SHELL=/bin/sh", "LANG=C.UTF-8"]
         return ["sh", "-c", enter, "sh", *user, "sh", "-c", 'cd "$0" && exec "$@"', cwd or f"/home/{who}"]
@@ -91,7 +108,8 @@ class Town:
 
     def start_farm(self) -> None:
         """Start the farm, and wait until each of its hosts is vacant."""
-        self.run(FARM, "spe", "farm", "start", "--hosts", "hosts.txt", "--users", "users.txt")
+        subprocess.Popen([*self.words(FARM), "sh", "-c", 'exec setsid python3 -c "$0" farm >farm.log 2>&1 </dev/null', STAND])
+        wait_until(lambda: "farm.json" in self.server.root("ls", "/var/tmp/spe-farm-farm", check=False).stdout, "farm", story=self.story)
 
     def join(self, who: str) -> str:
         """Join the farm and accept all its hosts."""
@@ -110,7 +128,7 @@ class Town:
         program = f"{MARK}; id -u; exec sleep {seconds}"
         (folder / "spe.yaml").write_text(
             f"name: {name}\ncommand: sh -c '{program}'\nresults: {{who: stdout}}\n"
-            f"parameters: {{grid: {{x: {{range: [1, {sets}]}}}}}}\nlogs: all\n{more}"
+            f"parameters: {{grid: {{x: {{range: [1, {sets}]}}}}}}\n{more}"
         )
         for path in (folder, *folder.iterdir()):
             os.chown(path, people.uid(PEOPLE, who), people.uid(PEOPLE, who))
@@ -125,8 +143,11 @@ class Town:
 
     def jobs(self, who: str = USERS[0]) -> dict[int, Any]:
         """Return all jobs, by their numbers, as a user sees them."""
-        said = json.loads(self.run(who, "spe", "jobs", "--all", "--json"))
-        return {one["id"]: one for one in said}
+        return {one["id"]: one for one in self.ask(who, "/jobs")["jobs"]}
+
+    def ask(self, who: str, path: str) -> Any:
+        """Return what the farm's gate answers to an account."""
+        return json.loads(self.run(who, "python3", "-c", ASK, self.server.name, path))
 
     def rows(self, who: str, name: str) -> list[dict[str, str]]:
         """Return the results of a job."""
@@ -168,6 +189,10 @@ class Town:
             if name in who and line:
                 found[pid] = f"{name} {line}"
         return found
+
+    def left(self) -> list[str]:
+        """Return what users still run on any host."""
+        return [f"{host} {line}" for host in self.lab.hosts for line in self.processes(host, USERS).values()]
 
     def _find(self, host: LabHost, who: str, words: str) -> int:
         return next((pid for pid, line in self.processes(host, (who,)).items() if words in line), 0)

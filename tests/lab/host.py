@@ -170,7 +170,7 @@ class LabHost:
         """Back to a plain host with a clean home, however a test has left it."""
         if self._dirty or self.processes(user_only=True):
             self.power_on(Boot())
-        self._empty(self.folder / "home" / USER, self.folder / "tmp")
+        self._empty(self.folder / "home" / USER, self.folder / "tmp", self.folder / "var-tmp")
         for home in (self.folder / "home").iterdir():
             if home.name != USER:
                 shutil.rmtree(home)
@@ -304,10 +304,11 @@ class LabHost:
         self.heal()
 
     def _write_files(self) -> None:
-        for name in ("etc", "home", "root", "tmp"):
+        for name in ("etc", "home", "root", "tmp", "var-tmp"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "up").unlink(missing_ok=True)
         (self.folder / "tmp").chmod(0o1777)
+        (self.folder / "var-tmp").chmod(0o1777)
         self._make_key()
         self._write_etc()
         for home in (self.folder / "home" / USER, self.lab.shared_home / USER):
@@ -397,6 +398,7 @@ class LabHost:
             for i, (_, there) in enumerate(how.binds)
         )
         yield from (f"touch {folder}/up", f"mount --bind {folder}/tmp {top}/tmp")
+        yield f"mkdir -p {top}/var/tmp; mount --bind {folder}/var-tmp {top}/var/tmp"
         yield from (f"mount -t tmpfs -o mode=755 none {top}/run", f"mkdir -p {top}/run/sshd", "cd /")
         last = "sleep infinity" if how.no_sshd else "/usr/sbin/sshd -D -e -f /mnt/sshd_config"
         yield f"exec chroot {top} {last}" if top else f"exec {last}"
