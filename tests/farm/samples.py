@@ -16,7 +16,7 @@ class Samples:
     `most` has the greatest number of tasks of each host; `over` what was seen above the limit.
     """
 
-    def __init__(self, town: Town, limit: int, pause: float = 0.03) -> None:
+    def __init__(self, town: Town, limit: int, pause: float = 0.02) -> None:
         """limit: tasks on a host. pause: seconds between two samples."""
         self._town, self._limit, self._pause = town, limit, pause
         self.count = 0
