@@ -13,13 +13,13 @@ from .town import Town
 class Samples:
     """Counts the tasks on each host, again and again, in a thread of its own. Use it as a context manager.
 
-    `most` has the greatest number of tasks of each host; `over` what was seen above the limit.
+    `tasks` is what the last sample has seen on all hosts. `most` has the greatest number of tasks of each host; `over` what was seen above the limit.
     """
 
     def __init__(self, town: Town, limit: int, pause: float = 0.02) -> None:
         """limit: tasks on a host. pause: seconds between two samples."""
         self._town, self._limit, self._pause = town, limit, pause
-        self.count = 0
+        self.count = self.tasks = 0
         self.most: Counter[str] = Counter()
         self.over: list[str] = []
         self.first: dict[str, float] = {}  # account -> when its first task was seen
@@ -58,6 +58,7 @@ class Samples:
         for who in everywhere:
             self.first.setdefault(who, now)
         self._tasks.append((now, everywhere))
+        self.tasks = everywhere.total()
         self.count += 1
 
     def mean(self, who: str, since: float) -> float:

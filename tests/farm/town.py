@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import Boot, Lab, LabHost, people
+from processes import is_alive
 from waiting import wait_until
 
 FARM, USERS = "farm", ("ada", "ben", "cyd")
@@ -45,6 +47,7 @@ class Town:
         self.server, self.hosts = lab.hosts[0], lab.hosts[1:]
         self._jobs: dict[int, Any] = {}
         self._jobs_at = 0.0
+        self.notes: list[str] = []
 
     # -- the hosts
 
@@ -103,15 +106,54 @@ class Town:
     def start_farm(self) -> None:
         """Start the farm, and wait until each of its hosts is vacant."""
         subprocess.Popen([*self.words(FARM), "sh", "-c", 'exec setsid python3 -c "$0" farm >farm.log 2>&1 </dev/null', STAND])
-        wait_until(lambda: "farm.json" in self.server.root("ls", "/var/tmp/spe-farm-farm", check=False).stdout, "farm", story=self.story)
+        before = getattr(self, "_before", b"")
+        wait_until(lambda: self.address.exists() and self.address.read_bytes() != before, "farm", story=self.story)
+        self._before = self.address.read_bytes()
 
     def join(self, who: str) -> str:
         """Join the farm and accept all its hosts."""
         return self.run(who, "spe", "farm", "join", self.server.name, "--account", FARM, "--yes")
 
-    def farm_process(self) -> int:
-        """Return the process of the farm, as this machine counts."""
-        return wait_until(lambda: self._find(self.server, FARM, "farm"), "the farm's process", story=self.story)
+    @property
+    def address(self) -> Path:
+        """The file by which users find the farm."""
+        return self.server.folder / "var-tmp" / f"spe-farm-{FARM}" / "farm.json"
+
+    # -- kills
+
+    def kill_farm(self) -> None:
+        """Kill -9."""
+        self._kill(json.loads(self.address.read_text())["pid"])
+
+    def kill_delegate(self, who: str) -> None:
+        """Kill the delegate of a user, where there is one."""
+        pid = self._find(self.server, who, " farm delegate ")
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: not is_alive(pid), "the delegate is dead")
+
+    def start_delegate(self, who: str) -> None:
+        """Start it again, as the owner's next command does."""
+        self.run(who, "python3", "-c", "from spe.delegate.starting import ensure_delegate; from spe.pool.joining.cards import find_card; ensure_delegate(find_card('h01'))")
+
+    def master(self, who: str, name: str) -> int:
+        """Return the process of a job's master, as its host counts; 0 for none."""
+        try:
+            pid = int(json.loads((self.results(who, name).parent / "master.json").read_text())["pid"])
+        except (OSError, ValueError):
+            return 0
+        return pid if self.server.root("kill", "-0", str(pid), check=False).returncode == 0 else 0
+
+    def kill_master(self, who: str, name: str) -> None:
+        """Kill the master of a job."""
+        self._kill(self.master(who, name))
+
+    def _kill(self, pid: int) -> None:
+        self.server.root("kill", "-KILL", str(pid))
+
+    def note(self, text: str) -> None:
+        """Add a line to the story."""
+        self.notes.append(f"{time.strftime('%H:%M:%S')} {text}")
 
     # -- jobs
 
@@ -161,10 +203,13 @@ class Town:
         urls = [url.replace(f"//{self.server.name}:", f"//{self.server.address}:") for url in card["urls"]]
         return ask_gate(urls, card["fingerprint"], card["token"], method, path, body)
 
+    def results(self, who: str, name: str) -> Path:
+        """Return the file of results of a job."""
+        return self.home(who) / name / "runs" / name / "results.csv"
+
     def rows(self, who: str, name: str) -> list[dict[str, str]]:
         """Return the results of a job."""
-        path = self.home(who) / name / "runs" / name / "results.csv"
-        with path.open(newline="") as stream:
+        with self.results(who, name).open(newline="") as stream:
             return list(csv.DictReader(stream))
 
     # -- what runs
@@ -212,7 +257,7 @@ class Town:
     def story(self) -> str:
         """Return the ends of all logs."""
         logs = [path for who in PEOPLE for path in self.home(who).rglob("*.log")]
-        return "\n".join(f"--- {path}\n{path.read_text(errors='replace')[-1500:]}" for path in logs)
+        return "\n".join(self.notes) + "\n".join(f"--- {path}\n{path.read_text(errors='replace')[-1500:]}" for path in logs)
 
     def close(self) -> None:
         """End everything: the hosts lose their power."""
