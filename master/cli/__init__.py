@@ -22,10 +22,18 @@
     export     Write a run as a zip that others can repeat
     far_command  The ssh of `--at`: what its login prints is kept apart from what the command prints
     farm       The commands about a farm; each stands in a file of its own, farm_*.py
+    farm_administrator  The farm of this account, asked as its administrator
+    farm_check  Look at the farm and each of its hosts
     farm_delegate  The process of a delegate; spe itself starts it
+    farm_hosts  Show the hosts of a farm, or change what it deals there
     farm_join  Join a farm: token, accepted hosts, a login on each
     farm_leave  Leave a farm
+    farm_log   Print the log of the farm
     farm_options  The options of a job for a farm, and the words that its run is started with
+    farm_start  Start a farm
+    farm_status  Show how the farm is
+    farm_stop  Stop the farm
+    farm_users  Show the users of a farm, or change one
     files      List or copy the files of a set
     first_set  Run the first set on each kind of host, for `spe check`
     given_run  The run that `spe report` and `spe export` are given

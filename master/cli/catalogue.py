@@ -47,7 +47,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Hosts": {
         "hosts": "Show the hosts, or add, drain, bench or use one while it runs.",
         "doctor": "Look at every host: what is wrong, and what mends it.",
-        "farm": "Join a farm of shared hosts, or leave it. Being built.",
+        "farm": "Share hosts among many users' jobs: join a farm, or run one.",
         "clean": "Remove what runs have left in caches, on hosts and here.",
     },
     "Results": {
@@ -80,6 +80,13 @@ SUBCOMMANDS: Mapping[str, Mapping[str, str]] = {
     "farm": {
         "join": "Join a farm, and try the hosts that you accept.",
         "leave": "Leave a farm: the token of this machine ends.",
+        "start": "Start a farm of this account on this host.",
+        "stop": "Stop the farm; jobs go on with the slots that they have.",
+        "status": "Show how the farm is: address, registry, hosts, jobs.",
+        "check": "Look at the farm and each host: what is wrong, and what mends it.",
+        "hosts": "Show the farm's hosts, or drain, bench, use or free some.",
+        "users": "Show the users, or enable, disable, add or forget one.",
+        "log": "Print the log of the farm.",
     },
 }
 #: All commands with their subcommands, such as "farm join", each with its summary.

@@ -3,6 +3,7 @@
 It leaves to a user's delegate what runs as that user.
 
     farm         The farm's heart: jobs, hosts and users in memory, and what each job is granted
+    file_settings  The settings of a farm that stand in its hosts file
     holding      The slots that a job holds: the most tasks that it may have out on a host
     hosts_file   The hosts file of a farm: host lines with what jobs may use there, and licences
     ledger       Who held which slots when, at which price, and what that makes of each account

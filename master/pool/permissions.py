@@ -20,12 +20,13 @@ class Verb(Word):
     REPORT = "report"
     CHANGE_HOSTS = "change hosts"
     USERS = "users"
+    STATUS = "status"  # of the whole farm
 
 
 _OF_ALL = frozenset({Verb.LIST, Verb.STREAM, Verb.HOSTS, Verb.LEAVE})
 # A disabled user still reads his grants and reports: his running tasks end in order that way.
 _OF_OWNER = frozenset({Verb.GRANTS, Verb.REPORT})
-_OF_ADMIN = frozenset({Verb.CHANGE_HOSTS, Verb.USERS})
+_OF_ADMIN = frozenset({Verb.CHANGE_HOSTS, Verb.USERS, Verb.STATUS})
 
 
 def may(member: UserRow, verb: Verb, owner: str = "") -> bool:

@@ -46,6 +46,7 @@ GARBAGE = {
     "--files": "nowhere",
     "--account": "a b",
     "--public": "nowhere",
+    "--store": "nowhere",
     "--accept": "a b",
 }
 BY_FORM = {
@@ -62,6 +63,8 @@ BY_FORM = {
     "longest|given": "perhaps",
     "[dots|lines|histogram|heat]": "pie",
     "[x|y|xy]": "z",
+    "FILE|anyone": "nowhere.txt",
+    "[info|warning|error]": "loud",
     "NAME": "nowhere",
     "FOLDER": "nowhere",
     "RUN": "nowhere",
@@ -106,6 +109,8 @@ def rest(command: str, option: str) -> tuple[str, ...]:
         return ("spe.yaml",)
     if command in ("show", "log", "why", "files", "cancel"):
         return ("1",)
+    if command == "farm start" and option != "--hosts":
+        return ("--hosts", "spe.yaml")
     if command == "farm join":
         return ("nowhere",)
     return ("1", "--", "ls") if command == "ask" else ()

@@ -11,7 +11,7 @@ from spe.pool.rows import Role, UserRow
 # (role, enabled, whose) -> the verbs; written out by hand, so that the function is not its own judge.
 READ = {Verb.LIST, Verb.STREAM, Verb.HOSTS, Verb.LEAVE}
 OWN = READ | {Verb.GRANTS, Verb.REPORT, Verb.ACT, Verb.WHY}
-ADMINS = {Verb.USERS, Verb.CHANGE_HOSTS}
+ADMINS = {Verb.USERS, Verb.CHANGE_HOSTS, Verb.STATUS}
 ALLOWED = {
     (Role.MEMBER, True, "own"): OWN | {Verb.SUBMIT},
     (Role.MEMBER, True, "another's"): READ,

@@ -65,5 +65,8 @@ class Heart(Protocol):
     async def change_hosts(self, user: UserRow, change: Json) -> Json:
         """Drain, use, bench, free, add or remove hosts."""
 
+    async def status(self, user: UserRow) -> Json:
+        """Return how the farm itself is, and what it sees of each host."""
+
     def stream(self, user: UserRow) -> AsyncIterator[tuple[str, Json]]:
         """Yield ("list", all) first, then ("change", what has changed)."""

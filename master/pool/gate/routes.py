@@ -50,6 +50,7 @@ class Routes:
             ("GET", "/users", self._users),
             ("POST", "/users", self._change_users),
             ("POST", "/leave", self._leave),
+            ("GET", "/farm", self._farm),
         ]
         for method, path, ask in paths:
             app.router.add_route(method, path, _as_json(ask))
@@ -116,6 +117,9 @@ class Routes:
             raise Unfit(f"`do` is one of {', '.join(HOST_ACTS)}")
         host_names("hosts", body.get("hosts"))
         return await self._heart.change_hosts(member.user, body)
+
+    async def _farm(self, request: web.Request) -> Any:
+        return await self._heart.status(_allowed(request, Verb.STATUS).user)
 
     async def _users(self, request: web.Request) -> Any:
         _allowed(request, Verb.USERS)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, Protocol
 
 from ...errors import UsageError
+from ...text import printable
 from ..deal.weights import boost
 from ..farm import Farm, FarmJob
 from ..gate.heart import Json, Paused, Unfit
 from ..holding import Grant
 from ..ledger import Charge, Ledger, Moment
-from ..members import Changes
+from ..members import ADMINISTRATOR, Changes
 from ..rows import HostRow, JobRow, JobState, Row, UserRow
 from ..why import explain
 from .documents import grant_document, host_document, job_document
@@ -68,6 +69,7 @@ class Service:
         self._heard: dict[Place, float] = {}  # when a delegate was heard last
         self._changed = asyncio.Condition()
         self._readers: set[asyncio.Queue[tuple[str, Json]]] = set()
+        self.facts: Callable[[], Json] = dict  # about the process, for `status`
 
     @property
     def epoch(self) -> int:
@@ -165,6 +167,8 @@ class Service:
 
     async def submit(self, user: UserRow, place: str, job: Json) -> Json:
         """Enter a job whose delegate is on the host `place`."""
+        if user.name == ADMINISTRATOR:
+            raise Unfit("the account that runs the farm submits as a user: spe farm join")
         mine = [one for one in self._farm.jobs.values() if one.row.owner == user.name]
         if sum(not one.row.state.is_over for one in mine) >= MOST_WAITING:
             raise Unfit(f"{user.name} has {MOST_WAITING} jobs that are not over")
@@ -244,7 +248,7 @@ class Service:
         now, unknown = self._clock(), []
         self._heard[user.name, place] = now
         read = {int(number): said for number, said in report.get("jobs", {}).items()}
-        news = {number: read_news(said) for number, said in read.items()}
+        news = {number: read_news(said, self._farm.hosts) for number, said in read.items()}
         for number, one in news.items():
             job = self._farm.jobs.get(number)
             if job is None or job.row.place != place:
@@ -256,7 +260,7 @@ class Service:
                 cores = {host: n * job.row.cores for host, n in one.report.allowed.items()}
                 self._ledger.settle(self._now(), number, cores)
             if ended := read[number].get("ended"):
-                self._farm.end(now, number, str(ended)[:MOST_OUTCOME])
+                self._farm.end(now, number, printable(str(ended)[:MOST_OUTCOME]))
         try:
             await self._publish()
         except OSError as error:
@@ -292,6 +296,15 @@ class Service:
         if change["do"] in ("use", "add"):
             return replace(row, active=True, reason="")
         raise Unfit(f"{change['do']} is not built yet")
+
+    async def status(self, user: UserRow) -> Json:
+        """Return how the farm is, and what it sees of each host. `facts` has what it is told."""
+        states = Counter(str(job.row.state) for job in self._farm.jobs.values())
+        about = self._sights.seen_by_watchers(time.monotonic())
+        listed = (await self.hosts(user))["hosts"]
+        hosts = [{**one, **about.get(one["name"], {})} for one in listed]
+        is_leader = self._store.is_leader(time.monotonic())
+        return {**self.facts(), "deals": is_leader, "jobs": dict(states), "hosts": hosts}
 
     async def stream(self, user: UserRow) -> AsyncIterator[tuple[str, Json]]:
         """Yield ("list", all) first, then ("change", what has changed)."""

@@ -89,6 +89,9 @@ class FakeHeart:
     async def change_hosts(self, user: UserRow, change: Json) -> Json:
         return self._note("change_hosts", user.name, change)
 
+    async def status(self, user: UserRow) -> Json:
+        return self._note("status", user.name)
+
     async def stream(self, user: UserRow) -> AsyncIterator[tuple[str, Json]]:
         yield "list", {"jobs": [1, 2], "name": "a\nevent: list"}
         while (event := await self.news.get()) is not None:

@@ -47,6 +47,7 @@ RULES = {
     ("POST", "/hosts"): Rule(ADMINS, body={"do": "drain", "hosts": ["h01"]}),
     ("GET", "/users"): Rule(ADMINS),
     ("POST", "/users"): Rule(ADMINS, body={"do": "forget", "name": BEN}),
+    ("GET", "/farm"): Rule(ADMINS),
     ("POST", "/leave"): Rule(DISABLED),
     ("GET", "/stream"): Rule(ALL),
 }
