@@ -22,10 +22,18 @@
     export     Write a run as a zip that others can repeat
     far_command  The ssh of `--at`: what its login prints is kept apart from what the command prints
     farm       The commands about a farm; each stands in a file of its own, farm_*.py
+    farm_administrator  The farm of this account, asked as its administrator
+    farm_check  Look at the farm and each of its hosts
     farm_delegate  The process of a delegate; spe itself starts it
+    farm_hosts  Show the hosts of a farm, or change what it deals there
     farm_join  Join a farm: token, accepted hosts, a login on each
     farm_leave  Leave a farm
+    farm_log   Print the log of the farm
     farm_options  The options of a job for a farm, and the words that its run is started with
+    farm_start  Start a farm
+    farm_status  Show how the farm is
+    farm_stop  Stop the farm
+    farm_users  Show the users of a farm, or change one
     files      List or copy the files of a set
     first_set  Run the first set on each kind of host, for `spe check`
     given_run  The run that `spe report` and `spe export` are given
@@ -33,6 +41,13 @@
     help       Explain a command, an option, a key, a word or a message
     hosts      Show the hosts of a sweep, or change what a running one does with them
     init       Write the files of a first sweep, which lie in first_sweep/
+    jobs       The commands about the jobs of a farm; each stands in a file of its own, jobs_*.py
+    jobs_cancel  End jobs
+    jobs_list  List the jobs of a farm
+    jobs_pause  Give jobs no more slots
+    jobs_priority  Give a job another priority
+    jobs_resume  Let paused jobs have slots again
+    jobs_why   Say why a job has the slots that it has
     kind_outcomes  What came of the first set on each kind of host
     lazy_group  A command that has commands of its own, each loaded when it is used
     line_options  The options that stand for keys of spe.yaml, for commands that run something
@@ -62,6 +77,7 @@
     show       Show everything about one set
     status     Show how far the sweep is
     steer      Shared by the commands that steer a running sweep
+    steer_jobs  Shared by the commands that steer jobs of a farm
     stop       End a running sweep
     submit     Hand in a sweep to a farm
     sweeps     Several sweeps at a glance

@@ -26,6 +26,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "notify": "Show who is told of a run, or send a test message.",
     },
     "Look": {
+        "jobs": "List the jobs of a farm, or steer yours. Being built.",
         "ls": "List all runs of this account on this machine.",
         "status": "Show how far the sweep is, what each host did, and what failed.",
         "page": "Print the address of a run's page; serve that of a run that is over.",
@@ -46,7 +47,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Hosts": {
         "hosts": "Show the hosts, or add, drain, bench or use one while it runs.",
         "doctor": "Look at every host: what is wrong, and what mends it.",
-        "farm": "Join a farm of shared hosts, or leave it. Being built.",
+        "farm": "Share hosts among many users' jobs: join a farm, or run one.",
         "clean": "Remove what runs have left in caches, on hosts and here.",
     },
     "Results": {
@@ -68,9 +69,24 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
 SUMMARY: Mapping[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
 #: Command -> subcommand -> summary, in the order of the help. Such a command is a LazyGroup.
 SUBCOMMANDS: Mapping[str, Mapping[str, str]] = {
+    "jobs": {
+        "list": "List the jobs of a farm.",
+        "why": "Say why a job has the slots that it has.",
+        "cancel": "End jobs.",
+        "pause": "Give jobs no more slots.",
+        "resume": "Let paused jobs have slots again.",
+        "priority": "Give a job another priority.",
+    },
     "farm": {
         "join": "Join a farm, and try the hosts that you accept.",
         "leave": "Leave a farm: the token of this machine ends.",
+        "start": "Start a farm of this account on this host.",
+        "stop": "Stop the farm; jobs go on with the slots that they have.",
+        "status": "Show how the farm is: address, registry, hosts, jobs.",
+        "check": "Look at the farm and each host: what is wrong, and what mends it.",
+        "hosts": "Show the farm's hosts, or drain, bench, use or free some.",
+        "users": "Show the users, or enable, disable, add or forget one.",
+        "log": "Print the log of the farm.",
     },
 }
 #: All commands with their subcommands, such as "farm join", each with its summary.

@@ -9,10 +9,12 @@ from .lazy_group import LazyGroup
 
 @click.group(cls=LazyGroup)
 def command() -> None:
-    """Join a farm, or leave it. Being built: a farm cannot be started yet.
+    """Share hosts among the jobs of many users: join a farm, or run one. Being built.
 
-    A farm is a service that deals slots of shared hosts to the jobs of many users.
+    A farm is a service that deals slots of shared hosts to jobs. Any account can run one: the
+    account that starts a farm is its administrator.
 
     \b
     Example: spe farm join srv
+    Example: spe farm start --hosts cluster.txt
     """

@@ -88,6 +88,10 @@ class Master:
         if self._starts >= STARTS:
             self.ended = f"its run does not start: see {self._folder / detached.LOG}"
             return
+        if not Path(self.order.cwd).is_dir():
+            # Checked first: to make the run's folder would make the sweep's anew, without its files.
+            self.ended = f"the folder of its sweep is gone: {self.order.cwd}"
+            return
         if self._was_up or any(grant.tasks.values()):
             self._starts += 1
             given = self.order.given.encode()

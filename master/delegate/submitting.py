@@ -14,6 +14,7 @@ from ..pool.joining.knocking import boot_id
 from ..pool.texts import is_host_name
 from ..record import record
 from . import orders
+from .answers import GREATEST
 from .starting import ensure_delegate
 
 Json = Mapping[str, Any]
@@ -87,8 +88,12 @@ def submit(
     boot = boot_id()
     job: Json = _ask(card, "POST", "/jobs", {**about, "boot": boot})
     number = job.get("id")
-    if type(number) is not int or number < 1:  # it becomes the name of a file
+    if type(number) is not int or not 0 < number < GREATEST:  # it becomes the name of a file
         raise UsageError("the farm has given the job no number", where=card.srv)
+    if any(one.job == number for one in orders.load(card.farm, card.host)):
+        # The order of the other job would be lost, and its delegate would run this one for it.
+        todo = "Tell its administrator."
+        raise UsageError(f"the farm has given job {number} twice", where=card.srv, todo=todo)
     order = orders.Order(
         card.farm, number, list(words), str(cwd), str(runs), card.host, boot, given
     )

@@ -30,7 +30,7 @@ class EvilGate:
 
     def __init__(self, folder: Path) -> None:
         self.keys = load_keys(folder)
-        self.answers: dict[str, Answer] = {}  # path without its query -> what it answers
+        self.answers: dict[str, Answer] = {}  # [METHOD ]path without its query -> what it answers
         self.asked: list[tuple[str, str, Any]] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
@@ -61,7 +61,8 @@ class EvilGate:
             path = self._read(wire)
             if not path:
                 return
-            given = self.answers.get(path, answer({"error": "no such path"}, "404 Not Found"))
+            none = answer({"error": "no such path"}, "404 Not Found")
+            given = self.answers.get(f"{self.asked[-1][0]} {path}", self.answers.get(path, none))
             if callable(given):
                 given(wire)
             else:

@@ -212,8 +212,6 @@ def main(what: str, *words: str) -> None:
     """Be one of the processes."""
     import logging
 
-    from spe.model import Host
-    from spe.pool.hosts_file import FarmHost
     from spe.pool.joining.answering import ask_gate
     from spe.pool.service.process import FarmOptions, run_farm
 
@@ -221,9 +219,11 @@ def main(what: str, *words: str) -> None:
     if what == "farm":
         users = Path(words[0]).parent / "home-proxy" / "users.txt"
         users.write_text(f"{ADA}\n{BEN}\n")
-        hosts = (FarmHost("localhost", Host("localhost"), int(words[1])),)
+        hosts = users.with_name("hosts.txt")
+        hosts.write_text(f"localhost slots={words[1]}\n")
         os.umask(0o022)
-        asyncio.run(run_farm(FarmOptions(hosts, users=str(users), address="127.0.0.1", public=words[0]), Calm()))
+        options = FarmOptions(str(hosts), "localhost", users=str(users), address="127.0.0.1", public=words[0])
+        asyncio.run(run_farm(options, Calm()))
         return
     card = _card(words[0] if what == "join" else "")
     if what == "join":
