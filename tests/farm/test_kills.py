@@ -77,7 +77,7 @@ def test_no_kill_loses_a_job_or_a_result_and_grants_are_never_over(make_town: Ca
             wait_until(lambda after=after: samples.count > after and samples.tasks, "tasks run", 120, town.story)
             town.note(f"kill {number}: {kind}")
             kill(town, work, kind, chance)
-        wait_until(lambda: not work.unfinished(), "all jobs end", 240, lambda: f"{work.unfinished()}\n{town.story()}")
+        wait_until(lambda: not work.unfinished(), "all jobs end", 110, lambda: f"{work.unfinished()}\n{town.story()}")
         wait_until(
             lambda: {one["state"] for one in town.jobs().values()} == {"finished"}, "the farm knows", 60, town.story
         )

@@ -30,15 +30,6 @@ PEOPLE = (FARM, *USERS)
 SLOTS, MOST, CORES = 4, 3, 8
 # Runs in each task. `exec`, so that a task is one process but for the moment in which `id` runs.
 MARK = "echo task-of-drill $(id -u) >/dev/null"
-STAND = """
-import asyncio, logging, sys, os
-os.umask(0o022)
-from spe.pool.hosts_file import parse_hosts_file
-from spe.pool.service.process import FarmOptions, run_farm
-logging.basicConfig(level=logging.INFO)
-hosts=parse_hosts_file([(str(i),l) for i,l in enumerate(open("hosts.txt"))], "h01").hosts
-asyncio.run(run_farm(FarmOptions(hosts, users="users.txt", interval=2.0)))
-"""
 class Town:
     """A server, hosts, and accounts. Lives for one test."""
 
@@ -105,10 +96,8 @@ class Town:
 
     def start_farm(self) -> None:
         """Start the farm, and wait until each of its hosts is vacant."""
-        subprocess.Popen([*self.words(FARM), "sh", "-c", 'exec setsid python3 -c "$0" farm >farm.log 2>&1 </dev/null', STAND])
-        before = getattr(self, "_before", b"")
-        wait_until(lambda: self.address.exists() and self.address.read_bytes() != before, "farm", story=self.story)
-        self._before = self.address.read_bytes()
+        words = ("spe", "farm", "start", "--hosts", "hosts.txt", "--users", "users.txt")
+        self.run(FARM, *words)
 
     def join(self, who: str) -> str:
         """Join the farm and accept all its hosts."""
@@ -134,7 +123,7 @@ class Town:
 
     def start_delegate(self, who: str) -> None:
         """Start it again, as the owner's next command does."""
-        self.run(who, "python3", "-c", "from spe.delegate.starting import ensure_delegate; from spe.pool.joining.cards import find_card; ensure_delegate(find_card('h01'))")
+        self.run(who, "spe", "jobs")
 
     def master(self, who: str, name: str) -> int:
         """Return the process of a job's master, as its host counts; 0 for none."""
@@ -257,7 +246,8 @@ class Town:
     def story(self) -> str:
         """Return the ends of all logs."""
         logs = [path for who in PEOPLE for path in self.home(who).rglob("*.log")]
-        return "\n".join(self.notes) + "\n".join(f"--- {path}\n{path.read_text(errors='replace')[-1500:]}" for path in logs)
+        said = [self.run(FARM, *words, check=False) for words in (("spe", "farm", "hosts"), ("spe", "farm", "status"))]
+        return "\n".join([*self.notes, *said]) + "\n".join(f"--- {path}\n{path.read_text(errors='replace')[-1500:]}" for path in logs)
 
     def close(self) -> None:
         """End everything: the hosts lose their power."""
