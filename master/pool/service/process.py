@@ -102,11 +102,19 @@ async def _run(
     members = Members(loaded.users, loaded.tokens, anyone=options.users == ANYONE)
     watch: Callable[[Mapping[str, Host]], None] = own.watch if watchers is None else _nobody
     users = None if options.users == ANYONE else Path(options.users)
+    looking = watchers or own
     files = Administered(
-        farm, members, registry, watch, options.own_name, Path(options.hosts), users
+        farm,
+        members,
+        registry,
+        watch,
+        lambda: {name: seen.cores for name, (_, seen) in looking.seen.items()},
+        options.own_name,
+        Path(options.hosts),
+        users,
     )
     await files.start()
-    service = Service(loaded.farm, farm, registry, Sights(watchers or own), _ledger(loaded, farm))
+    service = Service(loaded.farm, farm, registry, Sights(looking), _ledger(loaded, farm))
     await service.commit(members.take_changes())
     gate = Gate(members, service)
     await _listen(gate, options, keys.context)
