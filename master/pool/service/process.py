@@ -60,6 +60,7 @@ class FarmOptions:
     port: int = 0
     public: str = ""
     new_id: bool = False
+    ssh_config: Path | None = None  # by which the watchers reach the hosts; None: the account's
     interval: float = INTERVAL  # seconds between two looks at a host
 
 
@@ -73,7 +74,7 @@ async def run_farm(options: FarmOptions, watchers: Watching | None = None) -> No
     try:
         keys = load_keys(home())
         registry = await asyncio.to_thread(open_registry, options.store)
-        own = Watchers(Options(home()), options.interval)
+        own = Watchers(Options(home(), options.ssh_config), options.interval)
         try:
             if options.new_id:
                 await asyncio.to_thread(registry.take_new_id)
@@ -105,7 +106,7 @@ async def _run(
         farm, members, registry, watch, options.own_name, Path(options.hosts), users
     )
     await files.start()
-    service = Service(loaded.farm, farm, registry, Sights(watchers or own), _ledger(loaded))
+    service = Service(loaded.farm, farm, registry, Sights(watchers or own), _ledger(loaded, farm))
     await service.commit(members.take_changes())
     gate = Gate(members, service)
     await _listen(gate, options, keys.context)
@@ -114,6 +115,7 @@ async def _run(
         **address,
         "store": registry.where,
         "silence": _silence(registry),
+        "members": gate.heard(),
         "files": files.faults,
     }
     doorstep = Doorstep(members, service, lambda: address)
@@ -131,10 +133,11 @@ def _nobody(hosts: Mapping[str, Host]) -> None:
     """Watch nothing: others do."""
 
 
-def _ledger(loaded: Loaded) -> Ledger:
+def _ledger(loaded: Loaded, farm: Farm) -> Ledger:
     owners = {job.id: job.owner for job in loaded.jobs}
     now = Moment(time.time(), time.monotonic())
-    return Ledger(now, loaded.users, loaded.ledger, owners, loaded.last_ledger)
+    half_life = farm.settings.half_life
+    return Ledger(now, loaded.users, loaded.ledger, owners, loaded.last_ledger, half_life)
 
 
 def _address(options: FarmOptions, loaded: Loaded, port: int, keys: Keys) -> dict[str, Any]:

@@ -97,6 +97,7 @@ class Service:
         )
         farm.vacant = {name: look.cores for name, look in looks.items()}
         at = self._now()
+        self._ledger.halve_after(at, farm.settings.half_life)
         farm.used = lambda user: self._ledger.used(at, user)
         farm.tick(at.wall)
         self._charge(at)
