@@ -78,7 +78,7 @@ def test_the_commands_and_files_of_the_administrator_are_as_the_page_says(place:
     home = place.root / f"home-{FARM}"
     files = {title: "\n".join(line[4:] for line in section(title).splitlines() if line.startswith("    "))
              for title in ("The hosts file", "The users file")}  # fmt: skip
-    (home / "cluster.txt").write_text(f"localhost slots=4\nlab07 slots=4\n{files['The hosts file']}\n")
+    (home / "cluster.txt").write_text(f"localhost slots=4\n{files['The hosts file']}\n")
     (home / "users.txt").write_text(f"{FARM} admin\n{files['The users file']}\n")
     public = ("--public", str(place.root / "public"))
     commands = [words for title in ("Running a farm", "Day by day", "Backup") for words in blocks(title)]
