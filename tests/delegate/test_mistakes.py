@@ -43,8 +43,8 @@ def test_a_job_whose_folder_is_gone_ends_with_that_and_makes_no_folder(ada: Ada,
 
 
 ASK = [
-    ("farm", "join", "srv", "--update"), ("farm", "leave", "srv"), ("submit", "-p", "y=1", "--", "true", "{{ y }}"), ("jobs",),
-    ("jobs", "why", "7"), ("jobs", "cancel", "7"),
+    ("farm", "join", "srv", "--update"), ("farm", "leave", "srv"), ("submit", "-p", "y=1", "--", "true", "{{ y }}"),
+    ("jobs",), ("jobs", "why", "7"), ("jobs", "cancel", "7"),
 ]  # fmt: skip
 
 
