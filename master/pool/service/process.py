@@ -102,11 +102,19 @@ async def _run(
     members = Members(loaded.users, loaded.tokens, anyone=options.users == ANYONE)
     watch: Callable[[Mapping[str, Host]], None] = own.watch if watchers is None else _nobody
     users = None if options.users == ANYONE else Path(options.users)
+    looking = watchers or own
     files = Administered(
-        farm, members, registry, watch, options.own_name, Path(options.hosts), users
+        farm,
+        members,
+        registry,
+        watch,
+        lambda: {name: seen.cores for name, (_, seen) in looking.seen.items()},
+        options.own_name,
+        Path(options.hosts),
+        users,
     )
     await files.start()
-    service = Service(loaded.farm, farm, registry, Sights(watchers or own), _ledger(loaded, farm))
+    service = Service(loaded.farm, farm, registry, Sights(looking), _ledger(loaded, farm))
     await service.commit(members.take_changes())
     gate = Gate(members, service)
     await _listen(gate, options, keys.context)
@@ -146,7 +154,7 @@ def _address(options: FarmOptions, loaded: Loaded, port: int, keys: Keys) -> dic
         "farm": loaded.farm,
         "epoch": loaded.epoch,
         "spe": __version__,
-        "urls": [f"https://{options.address or socket.getfqdn()}:{port}"],
+        "urls": own_urls(options.address, port),
         "fingerprint": keys.fingerprint,
         "pin": keys.pin,
         "pid": os.getpid(),
@@ -205,3 +213,16 @@ async def _renew(registry: Any) -> None:
             # Without a renewal the registry says by itself that this farm may not deal.
             log.warning("the lead of the registry was not renewed: %s", error)
         await asyncio.sleep(RENEWAL)
+
+
+def own_urls(address: str | None, port: int) -> list[str]:
+    """Return the addresses at which users reach a gate that listens on `address`, None for all."""
+    # Some machines take their full name for localhost, which is another machine to each user.
+    full = socket.getfqdn()
+    names = [address] if address else [full] * (not full.startswith("localhost"))
+    if not address:
+        names.append(socket.gethostname())
+    return [
+        f"https://[{name}]:{port}" if ":" in name else f"https://{name}:{port}"
+        for name in dict.fromkeys(names)
+    ]

@@ -58,11 +58,14 @@ class Office:
         self.write_users("ada\n")
         self.farm, self.members, self.store, self.heart = Farm(1, 0.0), Members(), Store(), Heart()
         self.watched: Mapping[str, Host] = {}
+        self.cores: dict[str, int] = {}
         self._times = 1
 
     def begin(self, text: str) -> None:
         self.write_hosts(text)
-        self.files = Administered(self.farm, self.members, self.store, self.watch, "srv", self.hosts, self.users)
+        self.files = Administered(
+            self.farm, self.members, self.store, self.watch, lambda: self.cores, "srv", self.hosts, self.users
+        )
         asyncio.run(self.files.start())
 
     def watch(self, hosts: Mapping[str, Host]) -> None:
@@ -183,6 +186,19 @@ def test_hosts_that_cannot_be_stored_are_dealt_on_once_they_are(office: Office) 
     office.store.error = None
     office.look()
     assert office.farm.hosts["lab01"].slots == 16
+
+
+def test_a_host_without_slots_has_as_many_as_cores_once_it_is_seen(office: Office) -> None:
+    office.begin("lab01\nlab02 most=3\nlab03 slots=2\n")
+    assert {row.slots for row in office.farm.hosts.values()} == {1, 2}
+    office.cores = {"lab01": 8, "lab02": 8, "lab03": 8}
+    office.look()
+    rows = office.farm.hosts
+    assert [(rows[one].slots, rows[one].most) for one in ("lab01", "lab02", "lab03")] == [(8, 8), (8, 3), (2, 2)]
+    assert office.store.rows == rows
+    office.write_hosts("lab01 info=old\n")
+    office.look()
+    assert (office.farm.hosts["lab01"].slots, office.farm.hosts["lab01"].info) == (8, "old")
 
 
 def test_a_lent_host_is_its_lenders_whatever_the_file_says(office: Office) -> None:
