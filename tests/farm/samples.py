@@ -13,7 +13,8 @@ from .town import Town
 class Samples:
     """Counts the tasks on each host, again and again, in a thread of its own. Use it as a context manager.
 
-    `tasks` is what the last sample has seen on all hosts. `most` has the greatest number of tasks of each host; `over` what was seen above the limit.
+    `tasks` is what the last sample has seen on all hosts. `most` has the greatest number of tasks of each host;
+    `over` what was seen above the limit.
     """
 
     def __init__(self, town: Town, limit: int, pause: float = 0.02) -> None:

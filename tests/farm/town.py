@@ -30,6 +30,8 @@ PEOPLE = (FARM, *USERS)
 SLOTS, MOST, CORES = 4, 3, 8
 # Runs in each task. `exec`, so that a task is one process but for the moment in which `id` runs.
 MARK = "echo task-of-drill $(id -u) >/dev/null"
+
+
 class Town:
     """A server, hosts, and accounts. Lives for one test."""
 
@@ -246,8 +248,10 @@ class Town:
     def story(self) -> str:
         """Return the ends of all logs."""
         logs = [path for who in PEOPLE for path in self.home(who).rglob("*.log")]
-        said = [self.run(FARM, *words, check=False) for words in (("spe", "farm", "hosts"), ("spe", "farm", "status"))]
-        return "\n".join([*self.notes, *said]) + "\n".join(f"--- {path}\n{path.read_text(errors='replace')[-1500:]}" for path in logs)
+        said = [self.run(FARM, "spe", "farm", what, check=False) for what in ("hosts", "status")]
+        return "\n".join([*self.notes, *said]) + "\n".join(
+            f"--- {path}\n{path.read_text(errors='replace')[-1500:]}" for path in logs
+        )
 
     def close(self) -> None:
         """End everything: the hosts lose their power."""
