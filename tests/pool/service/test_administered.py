@@ -58,6 +58,7 @@ class Office:
         self.write_users("ada\n")
         self.farm, self.members, self.store, self.heart = Farm(1, 0.0), Members(), Store(), Heart()
         self.watched: Mapping[str, Host] = {}
+        self.interval = 0.0
         self.cores: dict[str, int] = {}
         self._times = 1
 
@@ -68,8 +69,8 @@ class Office:
         )
         asyncio.run(self.files.start())
 
-    def watch(self, hosts: Mapping[str, Host]) -> None:
-        self.watched = hosts
+    def watch(self, hosts: Mapping[str, Host], interval: float) -> None:
+        self.watched, self.interval = hosts, interval
 
     def write_hosts(self, text: str) -> None:
         self._write(self.hosts, text)
@@ -100,8 +101,9 @@ def office(tmp_path: Path) -> Office:
 def test_hosts_licences_settings_and_users_reach_the_farm(office: Office) -> None:
     office.begin(
         "lab[01-02] slots=8 most=6 only=ada\nlocalhost slots=2\nlicence abaqus=3\n"
-        "setting half_life=2d long_share=90% jobs_per_host=4\n"
+        "setting half_life=2d long_share=90% jobs_per_host=4 interval=5s\n"
     )
+    assert office.interval == 5.0
     assert set(office.farm.hosts) == set(office.store.rows) == set(office.watched) == {"lab01", "lab02", "srv"}
     assert office.watched["srv"].is_here
     assert (office.farm.hosts["lab01"].most, office.farm.hosts["lab01"].only) == (6, "ada")
@@ -117,7 +119,7 @@ def test_a_change_is_taken_over_and_a_setting_that_is_gone_has_its_default_again
     office.write_users("ada\nben\n")
     office.look()
     assert {name: row.slots for name, row in office.farm.hosts.items()} == {"lab01": 4, "lab02": 4}
-    assert set(office.watched) == {"lab01", "lab02"}
+    assert set(office.watched) == {"lab01", "lab02"} and office.interval == 10.0
     assert office.farm.settings.long == 3600.0 and office.farm.settings.licences == {"abaqus": 1}
     assert [one.name for one in office.heart.saved] == ["ada", "ben"]
 
