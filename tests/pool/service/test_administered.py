@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from spe.model import Host
 from spe.pool.farm import Farm, FarmJob
 from spe.pool.holding import Grant, Holding
+from spe.pool.ledger import Ledger, Moment
 from spe.pool.members import Changes, Members
-from spe.pool.rows import HostRow, JobRow, Row
+from spe.pool.rows import HostRow, JobRow, Row, UserRow
 from spe.pool.service.administered import NOT_NAMED, Administered
+from spe.pool.service.service import Service
+from spe.pool.service.sights import Sights
 
 
 class Store:
@@ -111,6 +116,20 @@ def test_hosts_licences_settings_and_users_reach_the_farm(office: Office) -> Non
     assert (settings.half_life, settings.long_share, settings.jobs_per_host) == (172_800.0, 0.9, 4)
     assert settings.licences == {"abaqus": 3} and settings.long == 3600.0
     assert [one.name for one in office.members.users()] == ["ada"]
+
+
+def test_the_half_life_of_the_file_reaches_the_accounts(office: Office) -> None:
+    office.begin("lab01 slots=8\n")
+    now = Moment(time.time(), time.monotonic())
+    ada = UserRow("ada", used=100.0, used_at=now.wall)
+    ledger = Ledger(now, [ada])
+    office.farm.users["ada"] = ada
+    watchers = SimpleNamespace(interval=10.0, seen={}, unheard=lambda name: "")
+    service = Service("f00d", office.farm, office.store, Sights(watchers), ledger)  # type: ignore[arg-type]
+    office.write_hosts("lab01 slots=8\nsetting half_life=1h\n")
+    office.look()
+    asyncio.run(service.deal())
+    assert ledger.used(Moment(now.wall + 3600, now.mono + 3600), "ada") == pytest.approx(50, rel=1e-2)
 
 
 def test_a_change_is_taken_over_and_a_setting_that_is_gone_has_its_default_again(office: Office) -> None:
