@@ -16,6 +16,7 @@ from ..hosts_file import FarmHost, HostsFile, read_hosts_file
 from ..members import Members
 from ..rows import HostRow, Row
 from ..users_file import read_users
+from ..watch.watchers import INTERVAL
 from .reread import Reread
 from .service import Service, Store
 
@@ -49,7 +50,8 @@ def host_row(host: FarmHost, known: HostRow | None = None) -> HostRow:
 class Administered:
     """The files of one farm, and what they have changed. Lives as long as the farm.
 
-    watch: told the way to each host, by name. cores: tells the cores of each host that was seen.
+    watch: told the way to each host, by name, and the seconds between two looks. cores: tells the
+    cores of each host that was seen.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class Administered:
         farm: Farm,
         members: Members,
         store: Store,
-        watch: Callable[[Mapping[str, Host]], None],
+        watch: Callable[[Mapping[str, Host], float], None],
         cores: Callable[[], Mapping[str, int]],
         own_name: str,
         hosts: Path,
@@ -124,11 +126,12 @@ class Administered:
         farm.hosts |= {row.name: row for row in rows}
         self._named = named
         values: dict[str, Any] = dict(file.settings)
+        interval = float(values.pop("interval", INTERVAL))
         if "jobs_per_host" in values:
             values["jobs_per_host"] = int(values["jobs_per_host"])
         # From the defaults: a setting that the file does not name any more has its default again.
         farm.settings = replace(type(farm.settings)(), licences=dict(file.licences), **values)
-        self._watch({name: host.way for name, host in named.items()})
+        self._watch({name: host.way for name, host in named.items()}, interval)
         await self._remove_empty()
 
     async def _count_cores(self) -> None:

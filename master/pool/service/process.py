@@ -28,7 +28,7 @@ from ..gate.public_folder import PublicFolder
 from ..ledger import Ledger, Moment
 from ..members import Members
 from ..registry.opening import open_registry
-from ..watch.watchers import INTERVAL, Watchers
+from ..watch.watchers import Watchers
 from .administered import Administered
 from .living import home, public_folder
 from .service import Service
@@ -61,7 +61,6 @@ class FarmOptions:
     public: str = ""
     new_id: bool = False
     ssh_config: Path | None = None  # by which the watchers reach the hosts; None: the account's
-    interval: float = INTERVAL  # seconds between two looks at a host
 
 
 async def run_farm(options: FarmOptions, watchers: Watching | None = None) -> None:
@@ -74,7 +73,7 @@ async def run_farm(options: FarmOptions, watchers: Watching | None = None) -> No
     try:
         keys = load_keys(home())
         registry = await asyncio.to_thread(open_registry, options.store)
-        own = Watchers(Options(home(), options.ssh_config), options.interval)
+        own = Watchers(Options(home(), options.ssh_config))
         try:
             if options.new_id:
                 await asyncio.to_thread(registry.take_new_id)
@@ -100,7 +99,7 @@ async def _run(
     farm.load([*loaded.users, *loaded.hosts, *loaded.grants, *loaded.jobs], time.time())
     farm.number_after(loaded.last_job)
     members = Members(loaded.users, loaded.tokens, anyone=options.users == ANYONE)
-    watch: Callable[[Mapping[str, Host]], None] = own.watch if watchers is None else _nobody
+    watch: Callable[[Mapping[str, Host], float], None] = own.watch if watchers is None else _nobody
     users = None if options.users == ANYONE else Path(options.users)
     looking = watchers or own
     files = Administered(
@@ -137,7 +136,7 @@ async def _run(
     await gate.stop()
 
 
-def _nobody(hosts: Mapping[str, Host]) -> None:
+def _nobody(hosts: Mapping[str, Host], interval: float) -> None:
     """Watch nothing: others do."""
 
 
