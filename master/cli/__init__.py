@@ -42,6 +42,13 @@
     hosts      Show the hosts of a sweep, or change what a running one does with them
     init       Write the files of a first sweep, which lie in first_sweep/
     job_option  `--job ID`: the sweep of a job on a farm, also on another machine
+    jobs       The commands about the jobs of a farm; each stands in a file of its own, jobs_*.py
+    jobs_cancel  End jobs
+    jobs_list  List the jobs of a farm
+    jobs_pause  Give jobs no more slots
+    jobs_priority  Give a job another priority
+    jobs_resume  Let paused jobs have slots again
+    jobs_why   Say why a job has the slots that it has
     kind_outcomes  What came of the first set on each kind of host
     lazy_group  A command that has commands of its own, each loaded when it is used
     line_options  The options that stand for keys of spe.yaml, for commands that run something
@@ -71,6 +78,7 @@
     show       Show everything about one set
     status     Show how far the sweep is
     steer      Shared by the commands that steer a running sweep
+    steer_jobs  Shared by the commands that steer jobs of a farm
     stop       End a running sweep
     submit     Hand in a sweep to a farm
     sweeps     Several sweeps at a glance

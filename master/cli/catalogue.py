@@ -20,12 +20,13 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "init": "Write a first sweep, commented, that runs as it is.",
         "check": "Show the plan and run one set; nothing of it is kept.",
         "run": "Run the sets that are new.",
-        "submit": "Hand in a sweep to a farm that you have joined. Being built.",
+        "submit": "Hand in a sweep to a farm that you have joined.",
         "retry": "Put failed sets back and run them.",
         "attach": "Follow a sweep that runs without this terminal.",
         "notify": "Show who is told of a run, or send a test message.",
     },
     "Look": {
+        "jobs": "List the jobs of a farm, or steer yours.",
         "ls": "List all runs of this account on this machine.",
         "status": "Show how far the sweep is, what each host did, and what failed.",
         "page": "Print the address of a run's page; serve that of a run that is over.",
@@ -68,6 +69,14 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
 SUMMARY: Mapping[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
 #: Command -> subcommand -> summary, in the order of the help. Such a command is a LazyGroup.
 SUBCOMMANDS: Mapping[str, Mapping[str, str]] = {
+    "jobs": {
+        "list": "List the jobs of a farm.",
+        "why": "Say why a job has the slots that it has.",
+        "cancel": "End jobs.",
+        "pause": "Give jobs no more slots.",
+        "resume": "Let paused jobs have slots again.",
+        "priority": "Give a job another priority.",
+    },
     "farm": {
         "join": "Join a farm, and try the hosts that you accept.",
         "leave": "Leave a farm: the token of this machine ends.",

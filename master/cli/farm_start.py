@@ -17,6 +17,7 @@ from .common import volume
 from .farm_administrator import check_public, public_option, runs_since
 
 if TYPE_CHECKING:
+    from ..model import Host
     from ..pool.hosts_file import HostsFile
     from ..pool.service.living import Living
 
@@ -73,7 +74,9 @@ def command(
         )
     file = _checked_files(hosts, users)
     if foreground:
-        return _stay(hosts, store, users, address, port, public, new_id)
+        return _stay(
+            hosts, store, users, address, port, public=public, new_id=new_id, ssh_config=ssh_config
+        )
     _try(file, ssh_config, quiet)
     begun = _detach(store, public)
     if not quiet:
@@ -114,8 +117,7 @@ def _try(file: HostsFile, ssh_config: Path | None, quiet: bool) -> None:
     from ..pool.joining.trying import try_hosts
 
     ways = [host.way for host in file.hosts if not host.way.is_here]
-    targets = [f"{way.user}@{way.name}" if way.user else way.name for way in ways]
-    tried = try_hosts(targets, ssh_config) if targets else []
+    tried = try_hosts([_target(way) for way in ways], ssh_config) if ways else []
     faults = [one for one in tried if one.fault]
     if not quiet:
         here = len(file.hosts) - len(ways)
@@ -126,8 +128,22 @@ def _try(file: HostsFile, ssh_config: Path | None, quiet: bool) -> None:
         click.echo("spe: the farm deals nothing on these until they let you in", err=True)
 
 
+def _target(way: Host) -> str:
+    """Return a host as ssh takes it."""
+    name = f"{way.user}@{way.name}" if way.user else way.name
+    return f"ssh://{name}:{way.port}" if way.port else name
+
+
 def _stay(
-    hosts: Path, store: str, users: str, address: str | None, port: int, public: str, new_id: bool
+    hosts: Path,
+    store: str,
+    users: str,
+    address: str | None,
+    port: int,
+    *,
+    public: str,
+    new_id: bool,
+    ssh_config: Path | None,
 ) -> int:
     """Be the farm, until a signal ends it."""
     import asyncio
@@ -148,6 +164,7 @@ def _stay(
         port=port,
         public=public,
         new_id=new_id,
+        ssh_config=ssh_config.absolute() if ssh_config else None,
     )
     asyncio.run(run_farm(options))
     return 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
+from ..text import printable, span
 from .common import as_json, print_json, volume
 from .farm_administrator import Administrator, public_option, runs_since
 from .farm_hosts import hosts_table
@@ -36,6 +38,10 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"listens at {' '.join(found['urls'])}"
     yield f"registry: {found['store']}: {registry_state(found)}"
     yield from (f"not read: {fault}" for fault in found["files"])
+    for one in found["members"]:
+        ago = span(max(1.0, time.time() - one["heard"]))
+        version = f"spe {one['spe'] or '?'}"
+        yield printable(f"{one['user']} on {one['host'] or 'this host'}: {version}, {ago} ago")
     jobs = ", ".join(f"{count} {state}" for state, count in sorted(found["jobs"].items()))
     yield f"jobs: {jobs or 'none'}"
 

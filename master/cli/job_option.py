@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from .. import startup
 from ..errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ def _sweep_of(found: JobPlace, options: dict[str, Any]) -> dict[str, Any]:
 
 def _file_of(order: Order) -> Path:
     """Return the sweep file that the words of the job name, else spe.yaml."""
-    from .run import command  # late: this one alone knows its options
-
+    # By its name, as `spe` loads it: it alone knows its options, and imports this file.
+    command: click.Command = startup.load_command("run", __package__).command
     context = click.Context(command, resilient_parsing=True)
     try:
         given, _, _ = command.make_parser(context).parse_args(list(order.words))

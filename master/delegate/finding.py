@@ -41,7 +41,7 @@ class JobPlace:
             return runs
         where = f"job {self.job}"
         if orders.may_run(self.order):
-            todo = "`spe jobs` shows what it waits for."
+            todo = f"`spe jobs why {self.job}` shows what it waits for."
             raise UsageError(
                 "it has not begun, so there is nothing of it yet", where=where, todo=todo
             )

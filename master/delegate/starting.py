@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from ..errors import UsageError
-from ..pool.joining.cards import Card, find_card
+from ..pool.joining.cards import Card, chosen_card, find_card
 from . import orders
 from .delegate import Delegate
 from .orders import folder
@@ -67,6 +67,17 @@ def ensure_delegate(card: Card) -> bool:
             cwd="/",
         )
     return True
+
+
+def card_with_delegate(srv: str | None) -> Card:
+    """Return the farm that is meant, after its delegate was started if jobs of this place wait for it.
+
+    Raises UsageError.
+    """
+    card = chosen_card(srv)
+    if orders.load(card.farm, card.host):
+        ensure_delegate(card)
+    return card
 
 
 def be_delegate(farm: str) -> None:

@@ -12,4 +12,5 @@ It leaves to a user's delegate what runs as that user.
     rows         Records of the farm, one for each kind of row in its registry
     texts        Names and texts that strangers send: their lengths and characters
     users_file   The users file of the administrator, and which accounts `anyone` means
+    why          Why a job has the slots that it has, by the numbers of the rule
 """

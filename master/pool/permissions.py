@@ -14,6 +14,7 @@ class Verb(Word):
     HOSTS = "hosts"  # the list of hosts
     LEAVE = "leave"  # end the token of this request
     SUBMIT = "submit"
+    WHY = "ask why a job waits"
     ACT = "act"  # cancel, pause, resume, priority
     GRANTS = "grants"
     REPORT = "report"
@@ -41,7 +42,7 @@ def may(member: UserRow, verb: Verb, owner: str = "") -> bool:
     if verb is Verb.SUBMIT:
         return member.enabled and owner == member.name
     is_admin = member.role is Role.ADMIN and member.enabled
-    if verb is Verb.ACT:
+    if verb in (Verb.ACT, Verb.WHY):
         # A disabled owner may still cancel and pause what runs in his name.
         return is_admin or owner == member.name
     return verb in _OF_ADMIN and is_admin

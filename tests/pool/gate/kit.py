@@ -70,6 +70,9 @@ class FakeHeart:
     async def act(self, user: UserRow, job: int, act: str, about: Json) -> Json:
         return self._note("act", user.name, job, act, about)
 
+    async def why(self, user: UserRow, job: int) -> Json:
+        return self._note("why", user.name, job)
+
     async def grants(self, user: UserRow, place: str, seen: int, wait: float) -> Json:
         answer = self._note("grants", user.name, place, seen, wait)
         if wait:

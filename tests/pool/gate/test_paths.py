@@ -40,6 +40,7 @@ RULES = {
     ("POST", "/jobs"): Rule(ENABLED, body={"name": "pi"}),
     ("GET", "/jobs"): Rule(ALL),
     ("POST", "/jobs/{job}/{act}"): Rule(OWNER, "/jobs/2/cancel", {}),
+    ("GET", "/jobs/{job}/why"): Rule(OWNER, "/jobs/2/why"),
     ("GET", "/grants"): Rule(DISABLED),
     ("POST", "/report"): Rule(OWNER, body={"jobs": {"2": {}}}),
     ("GET", "/hosts"): Rule(ALL),

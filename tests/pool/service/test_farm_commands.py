@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from needs import need_program
 from spe.pool.gate.public_folder import PublicFolder
+from spe.version import __version__
 from waiting import wait_until
 
 from ..gate.kit import ADA, ADA_UID, BEN_UID, FARM, FARM_UID, as_account
@@ -90,6 +91,7 @@ def test_a_farm_is_started_looked_at_joined_and_stopped(desk: Desk) -> None:
     joined = desk.ok("join", HERE, "--account", FARM, uid=ADA_UID)
     assert f"as {ADA}" in joined
     assert re.search(rf"^{ADA} +{HERE} +", desk.ok("users", "tokens"), re.M)
+    assert re.search(rf"^{ADA} on {HERE}: spe {re.escape(__version__)}, ", desk.ok("status"), re.M)
     assert f"process {status['pid']}; jobs go on" in desk.ok("stop")
     left = Path(f"/proc/{status['pid']}/cmdline")  # empty for one that init has not taken yet
     assert not left.exists() or not left.read_bytes()
