@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from spe.delegate import orders
 
-from .ada import HERE, JOB, Ada
+from .ada import HERE, JOB, PLACE, Ada
 from .evil_gate import NO_ANSWERS, NO_NUMBERS, EvilGate, answer
 from .test_mistakes import spe
 
@@ -58,17 +58,17 @@ def test_a_command_survives_all_lists_that_are_none(ada: Ada, gate: EvilGate, wo
         assert code in (0, 1, 2), said
         assert is_harmless(said) and len(said) < 20_000, said
     assert ada.ssh_was_told == []
-    assert orders.load(gate.farm, "here") == []
+    assert orders.load(gate.farm, PLACE) == []
 
 
 def test_a_job_gets_a_number_that_is_one_and_that_no_other_job_of_the_user_has(ada: Ada, gate: EvilGate) -> None:
     gate.answers |= {"/hosts": answer({"hosts": [HOST]}), "GET /jobs": answer({"jobs": []})}
     ada.submit()
-    before = orders.load(gate.farm, "here")
+    before = orders.load(gate.farm, PLACE)
     for number in (*NO_NUMBERS, 0, JOB, "../../evil", "7"):
         gate.answers["POST /jobs"] = answer({"id": number, "priority": EVIL})
         code, said = spe(*SUBMIT, folder=ada.sweep)
         assert code == 2 and ("no number" in said or "twice" in said), (number, said)
         assert is_harmless(said)
-        assert orders.load(gate.farm, "here") == before, "her other job keeps its order"
+        assert orders.load(gate.farm, PLACE) == before, "her other job keeps its order"
     assert json.dumps(gate.asked).count('"y') == 0, "the farm hears of no command and no parameter"
