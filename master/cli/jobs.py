@@ -9,7 +9,7 @@ from .lazy_group import LazyGroup
 
 @click.group(cls=LazyGroup, default="list")
 def command() -> None:
-    """List the jobs of a farm that you have joined, or steer yours. Being built.
+    """List the jobs of a farm that you have joined, or steer yours.
 
     Without a subcommand it is `spe jobs list`.
 

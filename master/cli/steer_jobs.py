@@ -40,6 +40,7 @@ def _steer(
     """Do it to each job; return the exit code: 1 where it was not done to all."""
     from ..delegate.jobs import OVER, act, all_jobs
     from ..delegate.starting import card_with_delegate
+    from ..pool.joining.answering import NoAnswer
 
     if bool(jobs) == mine:
         todo = f"spe jobs {verb} 17 18, or spe jobs {verb} --mine"
@@ -54,6 +55,8 @@ def _steer(
     for number in jobs:
         try:
             act(card, number, verb)
+        except NoAnswer:
+            raise  # no other job would fare better
         except UsageError as error:
             code = 1
             click.echo(f"spe: job {number}: {error.what}", err=True)

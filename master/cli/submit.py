@@ -68,13 +68,13 @@ def command(
     from ..pool.joining.cards import chosen_card
     from ..sweep.sweep import run_folder
 
-    card = chosen_card(srv)
     own_words = words_of_run(sys.argv[2:], command)
     wanted = take_job_options(options)
     _refuse_own_hosts(options)
     given = given_keys(options, words)
     sweep = load(file, words, given, name)
     chosen = make_options(**options)
+    card = chosen_card(srv)
     runs = run_folder(sweep)
     check_folder(card, runs)
     many, to_do = _checked(sweep, chosen, anyway)

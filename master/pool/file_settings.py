@@ -27,11 +27,12 @@ def _part(text: str) -> float:
     return float(text[:-1]) / 100 if text.endswith("%") else float(text)
 
 
-#: Name, as in `farm.Settings` -> what it takes.
+#: Name -> what it takes. `interval` is the watchers', the others are in `farm.Settings`.
 KINDS: Mapping[str, _Kind] = {
     "half_life": _Kind(units.duration, 60.0, 366 * 86_400.0, "1d"),
     "long": _Kind(units.duration, 1.0, 366 * 86_400.0, "1h"),
     "long_share": _Kind(_part, 0.0, 1.0, "90%"),
+    "interval": _Kind(units.duration, 1.0, 600.0, "10s"),
     "jobs_per_host": _Kind(int, 1, MOST_JOBS_PER_HOST, "8"),
 }
 

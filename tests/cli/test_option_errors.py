@@ -47,6 +47,11 @@ GARBAGE = {
     "--account": "a b",
     "--public": "nowhere",
     "--store": "nowhere",
+    "--farm": "nowhere",
+    "--exclude": "a b",
+    "--group": "x" * 101,
+    "--label": "x" * 101,
+    "--info": "x" * 201,
     "--accept": "a b",
 }
 BY_FORM = {
@@ -65,6 +70,7 @@ BY_FORM = {
     "[x|y|xy]": "z",
     "FILE|anyone": "nowhere.txt",
     "[info|warning|error]": "loud",
+    "[waiting|pending|running|paused|finished|cancelled]": "perhaps",
     "NAME": "nowhere",
     "FOLDER": "nowhere",
     "RUN": "nowhere",
@@ -103,12 +109,16 @@ def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *w
 
 def rest(command: str, option: str) -> tuple[str, ...]:
     """The words after the option that make a whole command line."""
-    if command in ("run", "check") and option != "--file":
+    if command in ("run", "check", "submit") and option != "--file":
         return LINE if option != "-p" else LINE[2:]
     if command == "replay":
         return ("spe.yaml",)
     if command in ("show", "log", "why", "files", "cancel"):
         return ("1",)
+    if command in ("jobs why", "jobs cancel", "jobs pause", "jobs resume"):
+        return ("1",)
+    if command == "jobs priority":
+        return ("1", "64")
     if command == "farm start" and option != "--hosts":
         return ("--hosts", "spe.yaml")
     if command == "farm join":
@@ -132,9 +142,13 @@ def test_a_value_that_is_wrong_is_named_with_its_option(
     assert code == 2, err
     assert "Traceback" not in err and not (folder / "runs").exists()
     # `--after` names the sweep that is not there, and reading commands say that nothing has run.
-    reads = option in ("-F", "--file") and command not in ("run", "check", "retry")
+    reads = option in ("-F", "--file") and command not in ("run", "check", "retry", "submit")
     # So do those of a zip, before they look at the hosts that it would run on.
-    is_named = (option.startswith("--after") and value in err) or (command, option) == ("replay", "--hosts")
+    # `--farm` names the farm that was not joined.
+    by_value = option == "--farm" or option.startswith("--after")
+    # The text itself would be long: how long it may be is said.
+    too_long = len(value) > 100 and "characters" in err and option.strip("-") in err
+    is_named = (by_value and value in err) or too_long or (command, option) == ("replay", "--hosts")
     if not (option in READING or command in ("results", "plot", "page") or reads or is_named):
         assert option in err or (option == "--file" and value in err), err
         assert value in err, err

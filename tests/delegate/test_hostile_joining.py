@@ -11,7 +11,7 @@ import pytest
 from spe.cli.farm_join import command
 from spe.errors import SpeError
 from spe.pool.joining import answering
-from spe.pool.joining.cards import Card, checked_answer, save_card
+from spe.pool.joining.cards import Card, checked_answer, load_cards, save_card
 from spe.pool.joining.invitations import read_invitation, write_invitation
 
 from .ada import PLACE, Ada
@@ -141,3 +141,15 @@ def test_no_text_of_an_answer_steers_a_terminal_whoever_prints_it(gate: EvilGate
     (job,) = found["jobs"]
     assert job["name"].isprintable() and job["name"].startswith("a·[2J") and found["n"] == 1.5
     assert json.dumps(found, ensure_ascii=False).isprintable()
+
+
+def test_a_farm_that_got_another_id_after_a_backup_is_the_same_one_to_who_joined_it(
+    joins: Any, gate: EvilGate, ada: Ada
+) -> None:
+    gate.answers |= {"/join": answer(JOINED), "/hosts": answer({"hosts": [{"name": "lab01"}]})}
+    joins("--accept", "lab*")
+    gate.answers["/join"] = answer(JOINED | {"farm": "cafe", "token": "v" * 40})
+    joins()
+    cards = {one.farm: one for one in load_cards()}
+    assert set(cards) == {gate.farm, "beef"}, "its orders are found by the first ID"
+    assert cards["beef"].token == "v" * 40 and cards["beef"].patterns == ["lab*"]

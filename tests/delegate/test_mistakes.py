@@ -45,7 +45,13 @@ def test_a_job_whose_folder_is_gone_ends_with_that_and_makes_no_folder(
     assert delegate._masters == {}
 
 
-@pytest.mark.parametrize("words", [("farm", "join", "srv", "--update"), ("farm", "leave", "srv")], ids=" ".join)
+ASK = [
+    ("farm", "join", "srv", "--update"), ("farm", "leave", "srv"), ("submit", "-p", "y=1", "--", "true", "{{ y }}"),
+    ("jobs",), ("jobs", "why", "7"), ("jobs", "cancel", "7"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ASK, ids=" ".join)
 def test_a_farm_that_is_down_is_said_with_what_to_do(ada: Ada, gate: EvilGate, words: tuple[str, ...]) -> None:
     gate.stop()
     code, said = spe(*words, folder=ada.sweep)

@@ -135,9 +135,9 @@ def test_hosts_that_share_a_home_have_a_token_each_and_one_pin(ada: Ada, monkeyp
     assert load_cards() == [other]
     monkeypatch.setattr(cards, "own_name", lambda: "lab09")
     assert load_cards() == []
-    assert cards.check_pin(other.farm, other.fingerprint, "srv") is not None
+    assert cards.earlier_card(other.farm, other.fingerprint, "srv", "farm") is not None
     with pytest.raises(UsageError, match="the key of this farm has changed"):
-        cards.check_pin(other.farm, "0" * 64, "srv")
+        cards.earlier_card(other.farm, "0" * 64, "srv", "farm")
 
 
 def order(folder: Path, **more: Any) -> Order:

@@ -63,7 +63,7 @@ class Heart(Protocol):
         """Return the list of hosts."""
 
     async def change_hosts(self, user: UserRow, change: Json) -> Json:
-        """Drain, use, bench, free, add or remove hosts."""
+        """Drain, use, bench or free hosts."""
 
     async def status(self, user: UserRow) -> Json:
         """Return how the farm itself is, and what it sees of each host."""

@@ -16,7 +16,7 @@ from .sign_up import SignUp
 from .stream import send_stream
 
 ACTS = ("cancel", "pause", "resume", "priority")  # all that a farm may order
-HOST_ACTS = ("drain", "use", "bench", "free", "add", "remove")
+HOST_ACTS = ("drain", "use", "bench", "free")  # hosts come and go by the hosts file alone
 LONGEST_WAIT = 60  # seconds of a long poll
 
 

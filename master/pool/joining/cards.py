@@ -169,14 +169,20 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def check_pin(farm: str, fingerprint: str, srv: str) -> Card | None:
+def earlier_card(farm: str, fingerprint: str, srv: str, account: str) -> Card | None:
     """Return the card of a farm that was joined before, here or on a host that shares the home.
 
     Raises UsageError for a changed key.
+    A farm whose registry came from a backup has another ID and the same key. Its card keeps the
+    first ID, by which the orders of its jobs are found.
     """
-    joined = load_cards() + [_load(path) for path in sorted(folder().glob(f"{farm}@*.json"))]
-    old = next((one for one in joined if one.farm == farm), None)
-    if old is not None and old.fingerprint != fingerprint:
+    cards = load_cards() + [_load(path) for path in sorted(folder().glob("*@*.json"))]
+    old = next((one for one in cards if one.farm == farm), None)
+    if old is None:
+        known = (srv, account, fingerprint)
+        same = (one for one in cards if (one.srv, one.account, one.fingerprint) == known)
+        return next(same, None)
+    if old.fingerprint != fingerprint:
         todo = (
             "Ask its administrator whether that is right. If it is: spe farm leave "
             f"{old.srv} --anyway, then join again."

@@ -16,6 +16,7 @@ from ..hosts_file import FarmHost, HostsFile, read_hosts_file
 from ..members import Members
 from ..rows import HostRow, Row
 from ..users_file import read_users
+from ..watch.watchers import INTERVAL
 from .reread import Reread
 from .service import Service, Store
 
@@ -30,13 +31,13 @@ def host_row(host: FarmHost, known: HostRow | None = None) -> HostRow:
 
     known: the host as it was before. What was done by hand stays until it is undone by hand.
     """
-    slots = host.slots or 1
+    slots = host.slots or (known.slots if known else 1)
     before = known or HostRow(host.name, slots, slots)
     is_by_hand = not before.active and before.reason.endswith(BY_HAND)
     return replace(
         before,
         slots=slots,
-        most=host.most or slots,
+        most=min(host.most or slots, slots),
         memory=host.memory,
         gpus=host.gpus,
         only=" ".join(host.only),
@@ -49,7 +50,8 @@ def host_row(host: FarmHost, known: HostRow | None = None) -> HostRow:
 class Administered:
     """The files of one farm, and what they have changed. Lives as long as the farm.
 
-    watch: told the way to each host, by name.
+    watch: told the way to each host, by name, and the seconds between two looks. cores: tells the
+    cores of each host that was seen.
     """
 
     def __init__(
@@ -57,13 +59,16 @@ class Administered:
         farm: Farm,
         members: Members,
         store: Store,
-        watch: Callable[[Mapping[str, Host]], None],
+        watch: Callable[[Mapping[str, Host], float], None],
+        cores: Callable[[], Mapping[str, int]],
         own_name: str,
         hosts: Path,
         users: Path | None,
     ) -> None:
         """own_name: of the farm's host. users: None where anyone may join."""
-        self._farm, self._members, self._store, self._watch = farm, members, store, watch
+        self._farm, self._members, self._store = farm, members, store
+        self._watch, self._cores = watch, cores
+        self._named: Mapping[str, FarmHost] = {}
         self._hosts = Reread(hosts, lambda path: read_hosts_file(path, own_name))
         self._users = Reread(users, read_users) if users else None
         self._gone: set[str] = set()  # hosts that the file does not name any more
@@ -103,6 +108,7 @@ class Administered:
         if listed is not None:
             self._members.take_over(listed)
             await commit(self._members, service)
+        await self._count_cores()
         await self._remove_empty()
 
     async def take_hosts(self, file: HostsFile) -> None:
@@ -118,13 +124,26 @@ class Administered:
         if changed:
             await asyncio.wrap_future(self._store.commit(changed))
         farm.hosts |= {row.name: row for row in rows}
+        self._named = named
         values: dict[str, Any] = dict(file.settings)
+        interval = float(values.pop("interval", INTERVAL))
         if "jobs_per_host" in values:
             values["jobs_per_host"] = int(values["jobs_per_host"])
         # From the defaults: a setting that the file does not name any more has its default again.
         farm.settings = replace(type(farm.settings)(), licences=dict(file.licences), **values)
-        self._watch({name: host.way for name, host in named.items()})
+        self._watch({name: host.way for name, host in named.items()}, interval)
         await self._remove_empty()
+
+    async def _count_cores(self) -> None:
+        """Give hosts whose line names no slots as many as they have cores, once they are seen."""
+        cores, rows = self._cores(), []
+        for name, host in self._named.items():
+            row, many = self._farm.hosts.get(name), cores.get(name, 0)
+            if row is not None and host.slots is None and many and row.slots != many:
+                rows.append(replace(row, slots=many, most=min(host.most or many, many)))
+        if rows:
+            await asyncio.wrap_future(self._store.commit(rows))
+            self._farm.hosts |= {row.name: row for row in rows}
 
     async def _remove_empty(self) -> None:
         held = self._farm.cores("held")

@@ -88,6 +88,16 @@ def find_living(public: str = "") -> Living:
     return found
 
 
+def _has_open(pid: int, path: Path) -> bool:
+    """Tell whether a process of ours has this file open; True where the system does not tell."""
+    try:
+        return any(map(path.samefile, Path("/proc", str(pid), "fd").iterdir()))
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+
+
 def end_farm(public: str, seconds: float) -> int:
     """End the farm and wait until its process is gone; return its number. Raises UsageError."""
     found = living(public)
@@ -99,9 +109,10 @@ def end_farm(public: str, seconds: float) -> int:
     except ProcessLookupError:
         return found.pid  # it has ended by itself in this moment
     try:
-        # Asked once more: the number may have become another's before the descriptor was open.
-        if living(public) != found:
-            return found.pid
+        # Asked once more: the number may have become another's before the descriptor was open, or
+        # be that of an earlier farm, where one begins in this moment.
+        if living(public) != found or not _has_open(found.pid, public_folder(public) / LOCK):
+            raise UsageError("the farm is beginning or ending", todo="Try again in a moment.")
         signal.pidfd_send_signal(process, signal.SIGTERM)
         if not select.select([process], [], [], seconds)[0]:
             what = f"the farm has not ended within {seconds:.0f} s: process {found.pid}"

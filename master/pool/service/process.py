@@ -28,7 +28,7 @@ from ..gate.public_folder import PublicFolder
 from ..ledger import Ledger, Moment
 from ..members import Members
 from ..registry.opening import open_registry
-from ..watch.watchers import INTERVAL, Watchers
+from ..watch.watchers import Watchers
 from .administered import Administered
 from .living import home, public_folder
 from .service import Service
@@ -61,7 +61,6 @@ class FarmOptions:
     public: str = ""
     new_id: bool = False
     ssh_config: Path | None = None  # by which the watchers reach the hosts; None: the account's
-    interval: float = INTERVAL  # seconds between two looks at a host
 
 
 async def run_farm(options: FarmOptions, watchers: Watching | None = None) -> None:
@@ -74,7 +73,7 @@ async def run_farm(options: FarmOptions, watchers: Watching | None = None) -> No
     try:
         keys = load_keys(home())
         registry = await asyncio.to_thread(open_registry, options.store)
-        own = Watchers(Options(home(), options.ssh_config), options.interval)
+        own = Watchers(Options(home(), options.ssh_config))
         try:
             if options.new_id:
                 await asyncio.to_thread(registry.take_new_id)
@@ -100,13 +99,21 @@ async def _run(
     farm.load([*loaded.users, *loaded.hosts, *loaded.grants, *loaded.jobs], time.time())
     farm.number_after(loaded.last_job)
     members = Members(loaded.users, loaded.tokens, anyone=options.users == ANYONE)
-    watch: Callable[[Mapping[str, Host]], None] = own.watch if watchers is None else _nobody
+    watch: Callable[[Mapping[str, Host], float], None] = own.watch if watchers is None else _nobody
     users = None if options.users == ANYONE else Path(options.users)
+    looking = watchers or own
     files = Administered(
-        farm, members, registry, watch, options.own_name, Path(options.hosts), users
+        farm,
+        members,
+        registry,
+        watch,
+        lambda: {name: seen.cores for name, (_, seen) in looking.seen.items()},
+        options.own_name,
+        Path(options.hosts),
+        users,
     )
     await files.start()
-    service = Service(loaded.farm, farm, registry, Sights(watchers or own), _ledger(loaded, farm))
+    service = Service(loaded.farm, farm, registry, Sights(looking), _ledger(loaded, farm))
     await service.commit(members.take_changes())
     gate = Gate(members, service)
     await _listen(gate, options, keys.context)
@@ -129,7 +136,7 @@ async def _run(
     await gate.stop()
 
 
-def _nobody(hosts: Mapping[str, Host]) -> None:
+def _nobody(hosts: Mapping[str, Host], interval: float) -> None:
     """Watch nothing: others do."""
 
 
@@ -146,7 +153,7 @@ def _address(options: FarmOptions, loaded: Loaded, port: int, keys: Keys) -> dic
         "farm": loaded.farm,
         "epoch": loaded.epoch,
         "spe": __version__,
-        "urls": [f"https://{options.address or socket.getfqdn()}:{port}"],
+        "urls": own_urls(options.address, port),
         "fingerprint": keys.fingerprint,
         "pin": keys.pin,
         "pid": os.getpid(),
@@ -205,3 +212,16 @@ async def _renew(registry: Any) -> None:
             # Without a renewal the registry says by itself that this farm may not deal.
             log.warning("the lead of the registry was not renewed: %s", error)
         await asyncio.sleep(RENEWAL)
+
+
+def own_urls(address: str | None, port: int) -> list[str]:
+    """Return the addresses at which users reach a gate that listens on `address`, None for all."""
+    # Some machines take their full name for localhost, which is another machine to each user.
+    full = socket.getfqdn()
+    names = [address] if address else [full] * (not full.startswith("localhost"))
+    if not address:
+        names.append(socket.gethostname())
+    return [
+        f"https://[{name}]:{port}" if ":" in name else f"https://{name}:{port}"
+        for name in dict.fromkeys(names)
+    ]

@@ -277,24 +277,24 @@ class Service:
         return {"hosts": found}
 
     async def change_hosts(self, user: UserRow, change: Json) -> Json:
-        """Drain, use, bench, free, add or remove hosts."""
+        """Drain, use, bench or free hosts. What is used again has no faults any more."""
         named, known = change["hosts"], self._farm.hosts
         unknown = [host for host in named if host not in known]
-        if unknown and change["do"] != "add":
+        if unknown:
             raise Unfit(f"there is no host {unknown[0]}")
-        rows = [self._changed_host(known.get(host), host, change) for host in named]
+        rows = [self._changed_host(known[host], change) for host in named]
         await asyncio.wrap_future(self._store.commit(rows))
         self._farm.hosts |= {row.name: row for row in rows}
+        if change["do"] == "use":
+            for job in self._farm.jobs.values():
+                job.faults = {one: what for one, what in job.faults.items() if one not in named}
         return await self.hosts(user)
 
     @staticmethod
-    def _changed_host(row: HostRow | None, name: str, change: Mapping[str, Any]) -> HostRow:
-        if row is None:
-            slots = change.get("slots", 1)
-            return HostRow(name, slots, change.get("most", slots))
+    def _changed_host(row: HostRow, change: Mapping[str, Any]) -> HostRow:
         if change["do"] in ("drain", "bench"):
             return replace(row, active=False, reason=f"{change['do']}ed by hand")
-        if change["do"] in ("use", "add"):
+        if change["do"] == "use":
             return replace(row, active=True, reason="")
         raise Unfit(f"{change['do']} is not built yet")
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from spe.model import Host
 from spe.pool.farm import Farm, FarmJob
 from spe.pool.holding import Grant, Holding
+from spe.pool.ledger import Ledger, Moment
 from spe.pool.members import Changes, Members
-from spe.pool.rows import HostRow, JobRow, Row
+from spe.pool.rows import HostRow, JobRow, Row, UserRow
 from spe.pool.service.administered import NOT_NAMED, Administered
+from spe.pool.service.service import Service
+from spe.pool.service.sights import Sights
 
 
 class Store:
@@ -58,15 +63,19 @@ class Office:
         self.write_users("ada\n")
         self.farm, self.members, self.store, self.heart = Farm(1, 0.0), Members(), Store(), Heart()
         self.watched: Mapping[str, Host] = {}
+        self.interval = 0.0
+        self.cores: dict[str, int] = {}
         self._times = 1
 
     def begin(self, text: str) -> None:
         self.write_hosts(text)
-        self.files = Administered(self.farm, self.members, self.store, self.watch, "srv", self.hosts, self.users)
+        self.files = Administered(
+            self.farm, self.members, self.store, self.watch, lambda: self.cores, "srv", self.hosts, self.users
+        )
         asyncio.run(self.files.start())
 
-    def watch(self, hosts: Mapping[str, Host]) -> None:
-        self.watched = hosts
+    def watch(self, hosts: Mapping[str, Host], interval: float) -> None:
+        self.watched, self.interval = hosts, interval
 
     def write_hosts(self, text: str) -> None:
         self._write(self.hosts, text)
@@ -97,8 +106,9 @@ def office(tmp_path: Path) -> Office:
 def test_hosts_licences_settings_and_users_reach_the_farm(office: Office) -> None:
     office.begin(
         "lab[01-02] slots=8 most=6 only=ada\nlocalhost slots=2\nlicence abaqus=3\n"
-        "setting half_life=2d long_share=90% jobs_per_host=4\n"
+        "setting half_life=2d long_share=90% jobs_per_host=4 interval=5s\n"
     )
+    assert office.interval == 5.0
     assert set(office.farm.hosts) == set(office.store.rows) == set(office.watched) == {"lab01", "lab02", "srv"}
     assert office.watched["srv"].is_here
     assert (office.farm.hosts["lab01"].most, office.farm.hosts["lab01"].only) == (6, "ada")
@@ -108,13 +118,27 @@ def test_hosts_licences_settings_and_users_reach_the_farm(office: Office) -> Non
     assert [one.name for one in office.members.users()] == ["ada"]
 
 
+def test_the_half_life_of_the_file_reaches_the_accounts(office: Office) -> None:
+    office.begin("lab01 slots=8\n")
+    now = Moment(time.time(), time.monotonic())
+    ada = UserRow("ada", used=100.0, used_at=now.wall)
+    ledger = Ledger(now, [ada])
+    office.farm.users["ada"] = ada
+    watchers = SimpleNamespace(interval=10.0, seen={}, unheard=lambda name: "")
+    service = Service("f00d", office.farm, office.store, Sights(watchers), ledger)  # type: ignore[arg-type]
+    office.write_hosts("lab01 slots=8\nsetting half_life=1h\n")
+    office.look()
+    asyncio.run(service.deal())
+    assert ledger.used(Moment(now.wall + 3600, now.mono + 3600), "ada") == pytest.approx(50, rel=1e-2)
+
+
 def test_a_change_is_taken_over_and_a_setting_that_is_gone_has_its_default_again(office: Office) -> None:
     office.begin("lab01 slots=8\nsetting long=2h\n")
     office.write_hosts("lab01 slots=4\nlab02 slots=4\nlicence abaqus=1\n")
     office.write_users("ada\nben\n")
     office.look()
     assert {name: row.slots for name, row in office.farm.hosts.items()} == {"lab01": 4, "lab02": 4}
-    assert set(office.watched) == {"lab01", "lab02"}
+    assert set(office.watched) == {"lab01", "lab02"} and office.interval == 10.0
     assert office.farm.settings.long == 3600.0 and office.farm.settings.licences == {"abaqus": 1}
     assert [one.name for one in office.heart.saved] == ["ada", "ben"]
 
@@ -183,6 +207,19 @@ def test_hosts_that_cannot_be_stored_are_dealt_on_once_they_are(office: Office) 
     office.store.error = None
     office.look()
     assert office.farm.hosts["lab01"].slots == 16
+
+
+def test_a_host_without_slots_has_as_many_as_cores_once_it_is_seen(office: Office) -> None:
+    office.begin("lab01\nlab02 most=3\nlab03 slots=2\n")
+    assert {row.slots for row in office.farm.hosts.values()} == {1, 2}
+    office.cores = {"lab01": 8, "lab02": 8, "lab03": 8}
+    office.look()
+    rows = office.farm.hosts
+    assert [(rows[one].slots, rows[one].most) for one in ("lab01", "lab02", "lab03")] == [(8, 8), (8, 3), (2, 2)]
+    assert office.store.rows == rows
+    office.write_hosts("lab01 info=old\n")
+    office.look()
+    assert (office.farm.hosts["lab01"].slots, office.farm.hosts["lab01"].info) == (8, "old")
 
 
 def test_a_lent_host_is_its_lenders_whatever_the_file_says(office: Office) -> None:
