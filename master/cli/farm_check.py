@@ -9,17 +9,17 @@ import click
 
 from ..text import counted, printable
 from .common import as_json, print_json, volume
-from .farm_administrator import Administrator, public_option
+from .farm_administrator import Administrator, which_farm
 from .farm_status import registry_state
 
 MUCH = 1.0  # cores of a load that is not of jobs
 
 
 @click.command()
-@public_option
+@which_farm
 @as_json
 @volume
-def command(public: str, json_: bool, quiet: bool, verbose: int) -> int:
+def command(public: str, srv: str | None, json_: bool, quiet: bool, verbose: int) -> int:
     """Look at the farm and each of its hosts: what is wrong, and the step that mends it.
 
     Exit code 1: something is wrong.
@@ -27,7 +27,7 @@ def command(public: str, json_: bool, quiet: bool, verbose: int) -> int:
     \b
     Example: spe farm check
     """
-    found = Administrator(public).ask("GET", "/farm")
+    found = Administrator(public, srv).ask("GET", "/farm")
     faults = [*_of_farm(found), *_of_hosts(found["hosts"])]
     if json_:
         print_json(

@@ -10,7 +10,7 @@ import click
 from ..errors import UsageError
 from ..text import printable
 from .common import as_json, print_json, table, volume
-from .farm_administrator import Administrator, public_option
+from .farm_administrator import Administrator, which_farm
 
 ACTIONS = ("drain", "use", "bench", "free")
 HEAD = ("host", "slots", "jobs may use", "granted", "free", "why not more")
@@ -26,11 +26,11 @@ HEAD = ("host", "slots", "jobs may use", "granted", "free", "why not more")
     "--job", type=click.IntRange(1), metavar="N",
     help="With free: what this job held there is free again. Its clients there must be gone.",
 )  # fmt: skip
-@public_option
+@which_farm
 @as_json
 @volume
 def command(
-    action: str | None, host: tuple[str, ...], all_: bool, job: int | None, public: str,
+    action: str | None, host: tuple[str, ...], all_: bool, job: int | None, public: str, srv: str | None,
     json_: bool, quiet: bool, verbose: int,
 ) -> None:  # fmt: skip
     """Show the farm's hosts, or change what it deals on them.
@@ -50,7 +50,7 @@ def command(
     if (action == "free") != (job is not None):
         todo = "Write it like: spe farm hosts free lab03 --job 17"
         raise UsageError("free and --job belong together", todo=todo)
-    administrator = Administrator(public)
+    administrator = Administrator(public, srv)
     found = administrator.ask("GET", "/hosts")["hosts"]
     if action is not None:
         names = [one["name"] for one in found] if all_ else list(host)

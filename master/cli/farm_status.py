@@ -10,21 +10,21 @@ import click
 
 from ..text import printable, span
 from .common import as_json, print_json, volume
-from .farm_administrator import Administrator, public_option, runs_since
+from .farm_administrator import Administrator, runs_since, which_farm
 from .farm_hosts import hosts_table
 
 
 @click.command()
-@public_option
+@which_farm
 @as_json
 @volume
-def command(public: str, json_: bool, quiet: bool, verbose: int) -> None:
+def command(public: str, srv: str | None, json_: bool, quiet: bool, verbose: int) -> None:
     """Show how the farm of this account is: since when, where, registry, jobs, hosts.
 
     \b
     Example: spe farm status
     """
-    found = Administrator(public).ask("GET", "/farm")
+    found = Administrator(public, srv).ask("GET", "/farm")
     if json_:
         print_json(found)
         return

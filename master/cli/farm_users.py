@@ -11,7 +11,7 @@ import click
 from ..errors import UsageError
 from ..text import printable, span
 from .common import as_json, print_json, table, volume
-from .farm_administrator import Administrator, public_option
+from .farm_administrator import Administrator, which_farm
 
 ACTIONS = ("enable", "disable", "share", "forget", "add", "tokens")
 
@@ -24,11 +24,11 @@ ACTIONS = ("enable", "disable", "share", "forget", "add", "tokens")
 @click.argument("user", required=False, metavar="[USER]")
 @click.argument("share", required=False, type=float, metavar="[SHARE]")
 @click.option("--code", is_flag=True, help="With add: a code to join by, good once for an hour.")
-@public_option
+@which_farm
 @as_json
 @volume
 def command(
-    action: str | None, user: str | None, share: float | None, code: bool, public: str,
+    action: str | None, user: str | None, share: float | None, code: bool, public: str, srv: str | None,
     json_: bool, quiet: bool, verbose: int,
 ) -> None:  # fmt: skip
     """Show the farm's users, or change one.
@@ -43,7 +43,7 @@ def command(
     Example: spe farm users add cyd --code
     """
     _check_words(action, user, share, code)
-    administrator = Administrator(public)
+    administrator = Administrator(public, srv)
     if action in (None, "tokens"):
         _show(administrator.ask("GET", "/users")["users"], action, user, json_)
         return

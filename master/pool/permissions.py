@@ -20,7 +20,7 @@ class Verb(Word):
     REPORT = "report"
     CHANGE_HOSTS = "change hosts"
     USERS = "users"
-    STATUS = "status"  # of the whole farm
+    STATUS = "see the status"  # of the whole farm
 
 
 _OF_ALL = frozenset({Verb.LIST, Verb.STREAM, Verb.HOSTS, Verb.LEAVE})

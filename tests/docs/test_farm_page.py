@@ -36,6 +36,17 @@ def in_table(title: str) -> list[list[str]]:
     return [shlex.split(one)[1:] for cell in cells for one in re.findall(r"`([^`]+)`", cell)]
 
 
+def test_each_message_of_the_page_is_one_of_the_program() -> None:
+    sources = " ".join(path.read_text() for path in (PAGE.parents[1] / "master").rglob("*.py"))
+    messages = re.findall(r"^\| `([^`]+)` \|", section("When something is wrong"), re.MULTILINE)
+    assert len(messages) > 9
+    for message in messages:
+        # Names and numbers are filled in: what stands between them is the program's.
+        parts = re.split(r"'farm'|\bNAME\b|\bHOST: |\bN\b|0\.2", message)
+        missing = [part.strip(" ,") for part in parts if part.strip(" ,") not in sources]
+        assert missing == [], message
+
+
 @pytest.fixture
 def place() -> Iterator[Town]:
     with town() as made:

@@ -19,7 +19,7 @@ from spe.pool.gate.public_folder import PublicFolder
 from spe.version import __version__
 from waiting import wait_until
 
-from ..gate.kit import ADA, ADA_UID, BEN_UID, FARM, FARM_UID, as_account
+from ..gate.kit import ADA, ADA_UID, BEN, BEN_UID, FARM, FARM_UID, as_account
 from ..gate.test_doorstep import home, place
 
 __all__ = ["place"]
@@ -170,6 +170,20 @@ def test_the_administrator_is_no_user_and_submits_nothing(desk: Desk) -> None:
     assert code == 2 and "there is no host lab99" in said
     code, said = desk.type("users", "disable", "nobody-there")
     assert code == 2 and "there is no user 'nobody-there'" in said
+
+
+def test_a_user_with_the_role_administers_by_the_token_of_a_member_and_another_does_not(desk: Desk) -> None:
+    desk.users.write_text(f"{ADA} admin\n{BEN}\n")
+    desk.start()
+    for uid in (ADA_UID, BEN_UID):
+        desk.ok("join", HERE, "--account", FARM, uid=uid)
+    assert "drained by hand" in desk.ok("hosts", "drain", HERE, uid=ADA_UID, public=False)
+    assert "jobs: none" in desk.ok("status", "--farm", HERE, uid=ADA_UID, public=False)
+    assert HERE in desk.ok("hosts", uid=BEN_UID, public=False)
+    code, said = desk.type("hosts", "use", HERE, uid=BEN_UID, public=False)
+    assert code == 2 and f"{BEN} may not change hosts" in said
+    code, said = desk.type("status", uid=BEN_UID, public=False)
+    assert code == 2 and f"{BEN} may not see the status" in said
 
 
 def test_a_user_without_a_login_here_joins_by_a_code_that_the_administrator_made(desk: Desk) -> None:

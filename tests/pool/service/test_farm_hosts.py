@@ -31,7 +31,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         found.append((method, path, body))
         return {"hosts": LISTED}
 
-    monkeypatch.setattr(farm_hosts, "Administrator", lambda public: SimpleNamespace(ask=ask))
+    monkeypatch.setattr(farm_hosts, "Administrator", lambda public, srv: SimpleNamespace(ask=ask))
     return found
 
 
