@@ -12,7 +12,7 @@ import click
 from ..errors import BusyError
 from .adding import added_to_running, refuse_with_add, with_its_options
 from .after import after_options, folder_of_waiting, sweep_before
-from .common import as_json, load, sweep_file, sweep_name, volume
+from .common import as_json, load, sweep_file_to_run, sweep_name, volume
 from .completion import paths
 from .detaching import run_detached, wait_detached
 from .execution import execute, find_targets, show_dry
@@ -57,7 +57,7 @@ LOOK = 0.2  # seconds until a run that has begun meanwhile is looked at again
 @click.option(
     "--granted", metavar="FARM/JOB", default="", hidden=True, help="A job of a farm, which grants it hosts."
 )
-@sweep_file
+@sweep_file_to_run
 @sweep_name
 @as_json
 @plain_option

@@ -51,6 +51,7 @@ class News:
     done: int = 0
     failed: int = 0
     is_over: bool = False
+    is_paused: bool = False  # by its owner, at the run itself
 
 
 @dataclass
@@ -76,6 +77,11 @@ class FarmJob:
     def is_asking(self) -> bool:
         """True when slots are of use to it."""
         return not self.row.state.is_over and self.row.state is not JobState.PAUSED
+
+    @property
+    def is_paused_by_itself(self) -> bool:
+        """True when its owner paused its run, and the farm has not paused the job."""
+        return self.is_asking and self.news is not None and self.news.is_paused
 
 
 def _licence(word: str) -> tuple[str, int]:
@@ -190,7 +196,12 @@ class Farm:
         job.heard = now
         if not job.holding.hear(news.report):
             return
+        was_paused = job.is_paused_by_itself
         job.news = news
+        if job.is_paused_by_itself is not was_paused:
+            self._replace(job)  # its state is shown as another one
+            what = "paused" if news.is_paused else "resumed"
+            self._note(now, number, job.row.state, f"{what} at its own run")
         self._store_held(job)
         for host in news.faults:
             times, until = job.faults.get(host, (0, 0.0))
@@ -237,10 +248,9 @@ class Farm:
     def tick(self, now: float) -> list[int]:
         """Deal all slots anew, and return the jobs whose grants have changed."""
         withdrawn = self._withdraw()
-        hosts = [self._host(row) for row in self.hosts.values()]
-        limits = self._limits(hosts)
         asking = [job for job in self.jobs.values() if not job.row.state.is_over]
-        self.targets = deal(self._users(hosts, now), self._asks(now), hosts, limits)
+        users, asks, hosts, limits = self.picture(now)
+        self.targets = deal(users, asks, hosts, limits)
         if not self._may_grow(now):
             self.targets = {
                 job.row.id: _within(self.targets.get(job.row.id, {}), job.holding.granted)
@@ -257,6 +267,11 @@ class Farm:
             if any(slots.values()) and job.row.state is JobState.WAITING:
                 self.set_state(now, number, JobState.PENDING)
         return [*changed, *(number for number in withdrawn if number not in changed)]
+
+    def picture(self, now: float) -> tuple[list[User], list[Job], list[Host], Limits]:
+        """Return what the rule works on: users, jobs and hosts as they are now."""
+        hosts = [self._host(row) for row in self.hosts.values()]
+        return self._users(hosts, now), self._asks(now), hosts, self._limits(hosts)
 
     def _withdraw(self) -> list[int]:
         """Grant nothing more to jobs that may have nothing; return those. What runs of them ends."""

@@ -145,7 +145,7 @@ async def make_parts(
     worker = copy_programs(sweep, session)
     hosts = chosen_hosts(sweep, context.options)
     address = listen_address(
-        sweep, hosts, context.options.by_hand or context.options.granted
+        sweep, hosts, context.options.by_hand or bool(context.options.granted)
     )
     tls, fingerprint = session.tls() if address.tls else (None, "")
     dispatch = await load_dispatch(store, sweep.config, decision)
@@ -260,7 +260,8 @@ def launch_options(context: RunContext) -> Options:
         context.folder / "session",
         options.ssh_config,
         options.accept_new_host_keys,
-        context.sweep.config.grace,
+        recorded_keys_only=bool(options.granted),
+        grace=context.sweep.config.grace,
         start_limit=START_LIMIT + context.sweep.software.longest,
         early=options.early,
         warn=context.progress.warn,
