@@ -21,7 +21,19 @@
     execution  One run of a sweep: checks, the run, what came of it, the exit code
     export     Write a run as a zip that others can repeat
     far_command  The ssh of `--at`: what its login prints is kept apart from what the command prints
-    farm       Join a farm, or leave it
+    farm       The commands about a farm; each stands in a file of its own, farm_*.py
+    farm_administrator  The farm of this account, asked as its administrator
+    farm_check  Look at the farm and each of its hosts
+    farm_delegate  The process of a delegate; spe itself starts it
+    farm_hosts  Show the hosts of a farm, or change what it deals there
+    farm_join  Join a farm: token, accepted hosts, a login on each
+    farm_leave  Leave a farm
+    farm_log   Print the log of the farm
+    farm_options  The options of a job for a farm, and the words that its run is started with
+    farm_start  Start a farm
+    farm_status  Show how the farm is
+    farm_stop  Stop the farm
+    farm_users  Show the users of a farm, or change one
     files      List or copy the files of a set
     first_set  Run the first set on each kind of host, for `spe check`
     given_run  The run that `spe report` and `spe export` are given
@@ -29,7 +41,15 @@
     help       Explain a command, an option, a key, a word or a message
     hosts      Show the hosts of a sweep, or change what a running one does with them
     init       Write the files of a first sweep, which lie in first_sweep/
+    jobs       The commands about the jobs of a farm; each stands in a file of its own, jobs_*.py
+    jobs_cancel  End jobs
+    jobs_list  List the jobs of a farm
+    jobs_pause  Give jobs no more slots
+    jobs_priority  Give a job another priority
+    jobs_resume  Let paused jobs have slots again
+    jobs_why   Say why a job has the slots that it has
     kind_outcomes  What came of the first set on each kind of host
+    lazy_group  A command that has commands of its own, each loaded when it is used
     line_options  The options that stand for keys of spe.yaml, for commands that run something
     log        Print what the program of a set wrote, attempt by attempt
     lookup     The sections of the documentation about a word
@@ -57,7 +77,9 @@
     show       Show everything about one set
     status     Show how far the sweep is
     steer      Shared by the commands that steer a running sweep
+    steer_jobs  Shared by the commands that steer jobs of a farm
     stop       End a running sweep
+    submit     Hand in a sweep to a farm
     sweeps     Several sweeps at a glance
     top        Show a running sweep live
     usage      Wrong words of a command line, and which ones may be meant
@@ -68,64 +90,33 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 import click
-from click.shell_completion import CompletionItem
 
 from .. import startup
 from ..errors import SpeError
 from ..version import __version__
 from . import output
-from .catalogue import GROUPS, SUMMARY, WORKING
+from .catalogue import GROUPS, SUMMARY
 from .completion import VARIABLE
+from .lazy_group import LazyGroup
 
 
-class Commands(click.Group):
-    """The commands, each loaded when it is used: `spe --help` waits for none of the heavy
-    libraries.
-    """
+class Commands(LazyGroup):
+    """The commands of `spe` itself, in groups by purpose."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands, in the order of the help."""
-        return list(SUMMARY)
+    def summaries(self, ctx: click.Context) -> Mapping[str, str]:
+        """Return the commands with their summaries, in the order of the help."""
+        return SUMMARY
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Load a command."""
-        if name not in SUMMARY:
-            return None
-        # Before its module is loaded, which may print as well: a run whose reader has gone would
-        # end there instead of going on.
-        if name in WORKING:
-            output.keep_going()
-        command: click.Command = startup.load_command(name, __package__).command
-        return command
+    def full_name(self, ctx: click.Context, name: str) -> str:
+        """Return the words of a command after `spe`."""
+        return name
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return the commands that begin so, without loading them."""
-        found = [name for name in SUMMARY if name.startswith(incomplete)]
-        if not found:
-            return super().shell_complete(ctx, incomplete)
-        return [CompletionItem(name, help=SUMMARY[name]) for name in found]
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command of these words; the error for an unknown one names the nearest."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            from .usage import unknown_command  # late: few commands are misspelt
-
-            what = unknown_command(args[0], self.list_commands(ctx))
-            raise click.UsageError(what, ctx) from error
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands with their summaries, without loading them."""
-        longest = max(map(len, SUMMARY))
-        for title, commands in GROUPS.items():
-            with formatter.section(title):
-                # Padded, so that the summaries of all groups stand below each other.
-                formatter.write_dl([(name.ljust(longest), text) for name, text in commands.items()])
+    def sections(self, ctx: click.Context) -> Mapping[str, Mapping[str, str]]:
+        """Return the groups of the help."""
+        return GROUPS
 
 
 # click stops at 80 columns by itself; longer lines than these are hard to read.

@@ -20,11 +20,13 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "init": "Write a first sweep, commented, that runs as it is.",
         "check": "Show the plan and run one set; nothing of it is kept.",
         "run": "Run the sets that are new.",
+        "submit": "Hand in a sweep to a farm that you have joined.",
         "retry": "Put failed sets back and run them.",
         "attach": "Follow a sweep that runs without this terminal.",
         "notify": "Show who is told of a run, or send a test message.",
     },
     "Look": {
+        "jobs": "List the jobs of a farm, or steer yours.",
         "ls": "List all runs of this account on this machine.",
         "status": "Show how far the sweep is, what each host did, and what failed.",
         "page": "Print the address of a run's page; serve that of a run that is over.",
@@ -45,7 +47,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Hosts": {
         "hosts": "Show the hosts, or add, drain, bench or use one while it runs.",
         "doctor": "Look at every host: what is wrong, and what mends it.",
-        "farm": "Join a farm of shared hosts, or leave it. Being built.",
+        "farm": "Share hosts among many users' jobs: join a farm, or run one.",
         "clean": "Remove what runs have left in caches, on hosts and here.",
     },
     "Results": {
@@ -65,6 +67,37 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
 }
 SUMMARY: Mapping[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
+#: Command -> subcommand -> summary, in the order of the help. Such a command is a LazyGroup.
+SUBCOMMANDS: Mapping[str, Mapping[str, str]] = {
+    "jobs": {
+        "list": "List the jobs of a farm.",
+        "why": "Say why a job has the slots that it has.",
+        "cancel": "End jobs.",
+        "pause": "Give jobs no more slots.",
+        "resume": "Let paused jobs have slots again.",
+        "priority": "Give a job another priority.",
+    },
+    "farm": {
+        "join": "Join a farm, and try the hosts that you accept.",
+        "leave": "Leave a farm: the token of this machine ends.",
+        "start": "Start a farm of this account on this host.",
+        "stop": "Stop the farm; jobs go on with the slots that they have.",
+        "status": "Show how the farm is: address, registry, hosts, jobs.",
+        "check": "Look at the farm and each host: what is wrong, and what mends it.",
+        "hosts": "Show the farm's hosts, or drain, bench, use or free some.",
+        "users": "Show the users, or enable, disable, add or forget one.",
+        "log": "Print the log of the farm.",
+    },
+}
+#: All commands with their subcommands, such as "farm join", each with its summary.
+ALL_COMMANDS: Mapping[str, str] = {
+    **SUMMARY,
+    **{
+        f"{name} {inner}": text for name, some in SUBCOMMANDS.items() for inner, text in some.items()
+    },
+}
+#: Subcommands that spe itself types and no person: no list, page or completion has them.
+HIDDEN: tuple[str, ...] = ("farm delegate",)
 #: Commands that go on when nobody reads what they print: they work, and do not only show something.
 WORKING = ("run", "retry", "check", "collect", "doctor", "replay")
 #: Commands and options that are never suggested for a misspelt word: they end or undo something.
@@ -80,6 +113,7 @@ _TITLES = {
     _OUTPUT: "--lines --keep-order --tag --rows --json --plain --quiet --verbose",
     _CONTROL: "--keep --fresh --missing --anyway --detach --dry --until --add --after --after-any",
     "Which sweep": "--file --name --at --from-run",
+    "Job": "--farm --priority --group --info --label --memory --time --exclude",
 }
 _KEYS = {
     "Program": PROGRAM,
@@ -95,6 +129,7 @@ TITLES = (
     "Results",
     "Limits",
     "Hosts",
+    "Job",
     _OUTPUT,
     _CONTROL,
     "Which sweep",

@@ -43,7 +43,7 @@ def show(sweep: Sweep, json_: bool, quiet: bool) -> int:
 
     counts: Counter[str] = Counter()
     changed: set[str] = set()
-    found = _sets(sweep, run_folder(sweep), counts, changed)
+    found = todays_sets(sweep, run_folder(sweep), counts, changed)
     if json_:
         _print_json(found, counts, changed)
         return 0
@@ -88,7 +88,9 @@ def _print_json(found: Iterator[DrySet], counts: Counter[str], changed: set[str]
     sys.stdout.write("],\n" + json.dumps(ending)[1:] + "\n")
 
 
-def _sets(sweep: Sweep, folder: Path, counts: Counter[str], changed: set[str]) -> Iterator[DrySet]:
+def todays_sets(
+    sweep: Sweep, folder: Path, counts: Counter[str], changed: set[str]
+) -> Iterator[DrySet]:
     """Yield today's sets; count their states, and note which files of the program have changed."""
     if not (folder / "sweep.db").exists():
         yield from _new(sweep, counts)

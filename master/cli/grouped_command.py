@@ -19,5 +19,6 @@ class GroupedCommand(click.Command):
                 with formatter.section(title):
                     formatter.write_dl(rows, col_max=28)
         if any(one.hidden for one in options):
+            name = ctx.command_path.removeprefix(ctx.find_root().command_path).strip()
             formatter.write_paragraph()
-            formatter.write_text(f"More, rarely used: `spe help {ctx.info_name}`.")
+            formatter.write_text(f"More, rarely used: `spe help {name}`.")

@@ -13,8 +13,12 @@ from .pager import show
 
 
 def _complete(context: click.Context, param: click.Parameter, begin: str) -> list[str]:
+    from .catalogue import SUBCOMMANDS
     from .lookup import known_words
 
+    before = " ".join(context.params.get("words") or ())
+    if before in SUBCOMMANDS:
+        return [word for word in SUBCOMMANDS[before] if word.startswith(begin)]
     return [word for word in known_words() if word.startswith(begin)]
 
 
@@ -34,6 +38,7 @@ def command(context: click.Context, words: tuple[str, ...], folder: Path | None)
 
     \b
     Example: spe help run
+    Example: spe help farm join
     Example: spe help --timeout
     Example: spe help unknown key
     """

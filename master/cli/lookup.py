@@ -9,7 +9,8 @@ import click
 
 from ..line.options import ALL
 from ..text import nearest
-from .catalogue import DESTRUCTIVE, SUMMARY
+from .catalogue import ALL_COMMANDS, DESTRUCTIVE, SUMMARY
+from .lazy_group import every_command
 from .pages import Section, page_names, read_page, sections
 from .usage import OTHER_COMMANDS, OTHER_OPTIONS
 
@@ -36,7 +37,7 @@ def explain(word: str, root: Root) -> str:
 
 def near_words(word: str, root: Root) -> str:
     """Return the known word that is nearest to an unknown one; "" where none is near."""
-    words = [*SUMMARY, *_options(root), *_keys(), *_terms(), *page_names()]
+    words = [*ALL_COMMANDS, *_options(root), *_keys(), *_terms(), *page_names()]
     return nearest(word, (one for one in words if one not in DESTRUCTIVE))
 
 
@@ -50,7 +51,7 @@ def _found(section: Section) -> str:
 
 
 def _command(word: str) -> Iterator[str]:
-    if word in SUMMARY:
+    if word in ALL_COMMANDS:
         yield from (_found(one) for one in sections("commands") if one.heading == f"spe {word}")
 
 
@@ -79,11 +80,8 @@ def _blocks(text: str) -> list[str]:
 def _options(root: Root) -> dict[str, dict[str, list[str]]]:
     """Return, by option, its usages, and which commands have each."""
     found: dict[str, dict[str, list[str]]] = {}
-    context = click.Context(root, info_name="spe")
-    for name in root.list_commands(context):
-        command = root.get_command(context, name)
-        params = command.params if command else ()
-        for one in params:
+    for name, command, context in every_command(root):
+        for one in command.params:
             if isinstance(one, click.Option):
                 usage = f"**`{usage_of(one, context)}`**: {one.help or ''}"
                 for flag in one.opts:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 
 from ..version import __version__
-from .catalogue import GROUPS, SUMMARY, grouped
+from .catalogue import ALL_COMMANDS, GROUPS, SUBCOMMANDS, grouped
+from .lazy_group import every_command
 from .lookup import usage_of
 
 _BLOCK = "\b"  # click's mark of a paragraph whose lines stay as they are
@@ -27,30 +28,34 @@ def write_pages(root: click.Group, folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     context = click.Context(root, info_name="spe")
     (folder / "spe.1").write_text(_page_of_root(root, context), encoding="utf-8")
-    names = root.list_commands(context)
-    for name in names:
-        command = root.get_command(context, name)
-        assert command is not None, "each name of the list is a command"
-        inner = click.Context(command, parent=context, info_name=name)
-        (folder / f"spe-{name}.1").write_text(_page(command, inner), encoding="utf-8")
-    return len(names) + 1
+    for name, command, inner in every_command(root):
+        file = folder / f"spe-{name.replace(' ', '-')}.1"
+        file.write_text(_page(name, command, inner), encoding="utf-8")
+    return len(ALL_COMMANDS) + 1
 
 
 def _page_of_root(root: click.Group, context: click.Context) -> str:
     lines = [*_begin("spe", "one program over many parameter sets"), ".B spe", ".I COMMAND"]
     lines += [".SH DESCRIPTION", *_paragraphs(root.help or "")]
     for title, commands in GROUPS.items():
-        lines.append(f".SH {_quoted(title.upper())}")
-        for name, summary in commands.items():
-            lines += [".TP", rf"\fBspe\-{name}\fR(1)", _escaped(summary)]
+        lines += _list_of(title.upper(), "spe", commands)
     return "\n".join([*lines, *_end()]) + "\n"
 
 
-def _page(command: click.Command, context: click.Context) -> str:
-    name = context.info_name or ""
+def _list_of(title: str, above: str, commands: Mapping[str, str]) -> Iterator[str]:
+    yield f".SH {_quoted(title)}"
+    for name, summary in commands.items():
+        yield from (".TP", rf"\fB{_escaped(f'{above}-{name}')}\fR(1)", _escaped(summary))
+
+
+def _page(name: str, command: click.Command, context: click.Context) -> str:
+    title = f"spe-{name.replace(' ', '-')}"
     words = " ".join(command.collect_usage_pieces(context))
-    lines = [*_begin(f"spe-{name}", SUMMARY[name]), f".B spe {name}", _escaped(words)]
-    lines += [".SH DESCRIPTION", *_paragraphs(command.help or ""), ".SH OPTIONS"]
+    lines = [*_begin(title, ALL_COMMANDS[name]), f".B spe {name}", _escaped(words)]
+    lines += [".SH DESCRIPTION", *_paragraphs(command.help or "")]
+    if name in SUBCOMMANDS:
+        lines += _list_of("COMMANDS", title, SUBCOMMANDS[name])
+    lines.append(".SH OPTIONS")
     options = [one for one in command.get_params(context) if isinstance(one, click.Option)]
     groups = grouped(options)
     for title, some in groups.items():

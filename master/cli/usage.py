@@ -73,14 +73,18 @@ OTHER_COMMANDS = {
 }
 
 
-def unknown_command(word: str, known: Iterable[str]) -> str:
-    """Return the sentence about a command that there is not, with the one that may be meant."""
-    what = f"there is no command {word!r}"
+def unknown_command(words: str, known: Iterable[str]) -> str:
+    """Return the sentence about a command that there is not, with the one that may be meant.
+
+    `words` are those after `spe`, such as "farm jion"; `known` are the commands for the last one.
+    """
+    above, _, word = words.rpartition(" ")
+    what = f"there is no command {words!r}"
     harmless = [name for name in known if name not in DESTRUCTIVE]
-    if word in OTHER_COMMANDS:
+    if not above and word in OTHER_COMMANDS:
         return f"{what}; `{OTHER_COMMANDS[word]}` does that here"
     near = nearest(word, harmless)
-    return f"{what}; did you mean {near}?" if near else what
+    return f"{what}; did you mean {f'{above} {near}'.strip()}?" if near else what
 
 
 def with_context(error: click.UsageError, root: click.Group, words: Sequence[str]) -> None:
@@ -88,9 +92,13 @@ def with_context(error: click.UsageError, root: click.Group, words: Sequence[str
     if error.ctx is not None:
         return
     context = click.Context(root, info_name="spe")
-    name = next((word for word in words if not word.startswith("-")), "")
-    command = root.get_command(context, name)
-    error.ctx = click.Context(command, parent=context, info_name=name) if command else context
+    for word in (one for one in words if not one.startswith("-")):
+        group = context.command
+        command = group.get_command(context, word) if isinstance(group, click.Group) else None
+        if command is None:
+            break
+        context = click.Context(command, parent=context, info_name=word)
+    error.ctx = context
 
 
 def sentence(error: click.ClickException) -> str:

@@ -10,6 +10,7 @@ from ..errors import UsageError
 from ..pool.joining.answering import NoAnswer, ask_gate
 from ..pool.joining.cards import Card
 from . import orders
+from .answers import read_grants
 from .masters import Master
 
 log = logging.getLogger("spe.delegate")
@@ -25,6 +26,7 @@ class Delegate:
         self._masters: dict[int, Master] = {}
         self._idle_since = time.monotonic()
         self._is_silent = False
+        self._epoch = 0  # the newest one of the farm
 
     def run(self) -> None:
         """Work until no job is left."""
@@ -34,17 +36,24 @@ class Delegate:
                 self._idle_since = time.monotonic()
             elif time.monotonic() - self._idle_since > LINGER:
                 return
-            try:
-                self._turn()
-                self._note_silence("")
-                time.sleep(PAUSE)
-            except NoAnswer as error:
-                # Jobs go on with what they were granted.
-                self._note_silence(error.line)
-                time.sleep(PAUSE)
-            except UsageError as error:
-                self._note_silence(error.line)
-                time.sleep(10 * PAUSE)
+            time.sleep(self._one_turn())
+
+    def _one_turn(self) -> float:
+        """Do one turn. Return the seconds until the next one."""
+        try:
+            self._turn()
+            self._note_silence("")
+        except NoAnswer as error:
+            # Jobs go on with what they were granted.
+            self._note_silence(error.line)
+        except UsageError as error:
+            self._note_silence(error.line)
+            return 10 * PAUSE
+        except Exception:
+            # Nothing that a farm answers may end this process: its jobs need it.
+            log.exception("a turn came to nothing, and is tried again")
+            return 10 * PAUSE
+        return PAUSE
 
     def _note_silence(self, why: str) -> None:
         if bool(why) is not self._is_silent:
@@ -59,19 +68,18 @@ class Delegate:
     def _turn(self) -> None:
         """Ask for grants, tell the masters, and report."""
         # Each turn asks anew: a grant is few bytes, and a farm that was restored knows less.
-        found = self._ask("GET", "/grants")
-        grants = found.get("jobs", {})
+        grants = read_grants(self._ask("GET", "/grants"), self._masters, self._epoch)
+        self._epoch = max([self._epoch, *(one.epoch for one in grants.values())])
         reports: dict[str, Any] = {}
-        for number, master in self._masters.items():
-            grant = grants.get(str(number))
-            report = master.step(grant) if isinstance(grant, dict) else None
+        for number, grant in grants.items():
+            report = self._masters[number].step(grant)
             if report is not None:
                 reports[str(number)] = report
         if reports:
             self._ask("POST", "/report", {"jobs": reports})
         for number in [number for number, master in self._masters.items() if master.ended]:
             log.info("job %d: %s", number, self._masters[number].ended)
-            orders.remove(self._masters.pop(number).order)
+            orders.end(self._masters.pop(number).order)
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         card = self._card

@@ -7,6 +7,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from ..session import detached
 from ..session.calling import find
 from ..session.living import living
 from ..store.reader import Reader
+from . import orders
+from .answers import Granted
 from .orders import Order
 
 CLIENTS_END = 300.0  # seconds after which clients without a master have ended and cleared up
@@ -33,34 +36,49 @@ class Master:
         self._accepts = accepts
         self._process: subprocess.Popen[bytes] | None = None
         self._starts = 0
-        self._was_up = False
+        self._was_up = order.has_begun
         self._heard = time.monotonic()  # when the master answered last
         self._is_stopped = False
         self._report: dict[str, Any] | None = None  # the latest
         self.ended = ""  # how it ended, in one sentence
 
-    def step(self, grant: Json) -> dict[str, Any] | None:
+    def step(self, grant: Granted) -> dict[str, Any] | None:
         """Do what a grant asks for, and return the report to the farm; None while there is none."""
-        state = grant.get("state")
-        if state == "cancelled":
+        if grant.state == "cancelled":
             self._stop()
         elif living(self._folder) is None:
             self._start_if_granted(grant)
         if self.ended:
             return self._last_report()
-        tasks = {host: n for host, n in grant.get("tasks", {}).items() if self._accepts(host)}
-        order = {"do": "allow", "epoch": grant["epoch"], "number": grant["number"]}
-        said = self._tell({**order, "tasks": tasks, "slots": grant.get("slots", {})})
+        tasks = {host: n for host, n in grant.tasks.items() if self._accepts(host)}
+        slots = {host: n for host, n in grant.slots.items() if host in tasks}
+        order = {"do": "allow", "epoch": grant.epoch, "number": grant.number}
+        said = self._tell({**order, "tasks": tasks, "slots": slots})
         if said is None:
             return None
-        self._was_up, self._starts, self._heard = True, 0, time.monotonic()
-        refused = [host for host in grant.get("tasks", {}) if not self._accepts(host)]
+        self._note_begun()
+        self._starts, self._heard = 0, time.monotonic()
+        refused = [host for host in grant.tasks if not self._accepts(host)]
         why = "its user has not accepted this host: spe farm join --update"
         said["faults"] = {**said.get("faults", {}), **dict.fromkeys(refused, why)}
         self._report = said
         return said
 
-    def _start_if_granted(self, grant: Json) -> None:
+    def _note_begun(self) -> None:
+        """Remember that the run has answered, also for the next delegate."""
+        self._was_up = True
+        if not self.order.has_begun:
+            self.order = replace(self.order, has_begun=True)
+            orders.save(self.order)
+
+    def _words(self) -> list[str]:
+        """Return the words that start the run. One that goes on must not run all sets once more."""
+        once = ("--fresh", "--missing") if self._was_up else ()
+        at = self.order.words.index("--") if "--" in self.order.words else len(self.order.words)
+        own = [word for word in self.order.words[:at] if word not in once]
+        return ["run", "--granted", *own, *self.order.words[at:]]
+
+    def _start_if_granted(self, grant: Granted) -> None:
         """Start the master where it is not, or note how it has ended."""
         if self._process is not None and self._process.poll() is None:
             return  # it is only just beginning
@@ -70,12 +88,18 @@ class Master:
         if self._starts >= STARTS:
             self.ended = f"its run does not start: see {self._folder / detached.LOG}"
             return
-        if self._was_up or any(grant.get("tasks", {}).values()):
+        if not Path(self.order.cwd).is_dir():
+            # Checked first: to make the run's folder would make the sweep's anew, without its files.
+            self.ended = f"the folder of its sweep is gone: {self.order.cwd}"
+            return
+        if self._was_up or any(grant.tasks.values()):
             self._starts += 1
-            words = ["run", "--granted", *self.order.words]
+            given = self.order.given.encode()
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                self._process = detached.begin(words, self._folder, cwd=self.order.cwd)
+                self._process = detached.begin(
+                    self._words(), self._folder, given, cwd=self.order.cwd
+                )
             except OSError as error:
                 self.ended = f"its folder cannot be used: {error}"
 

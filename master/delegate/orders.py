@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import UsageError
@@ -15,7 +16,8 @@ from ..session.run_folder import private_write
 class Order:
     """A job that was submitted here. words: of `spe run`. cwd: where it is run. runs: runs/<name>/.
 
-    place, boot: the host on which it was submitted, and its boot ID then.
+    place, boot: the host on which it was submitted, and its boot ID then. given: the standard input
+    of its run. has_begun: its run has answered once: what is begun anew now goes on with it.
     """
 
     farm: str
@@ -25,6 +27,8 @@ class Order:
     runs: str
     place: str
     boot: str = ""
+    given: str = ""
+    has_begun: bool = False
 
 
 def folder() -> Path:
@@ -46,23 +50,56 @@ def save(order: Order) -> None:
 
 
 def load(farm: str, place: str) -> list[Order]:
-    """Return the orders for a farm that were given on this host. Damaged files are left out."""
+    """Return the orders for a farm that were given on this host, without those whose job is over.
+
+    Damaged files are left out.
+    """
+    # A home that several hosts share has the orders of all of them.
+    return [one for one in _read(folder()) if (one.farm, one.place) == (farm, place)]
+
+
+def with_number(job: int) -> list[Order]:
+    """Return the orders of a job's number: one for each farm that has such a job of this user.
+
+    An order whose job is over counts only where its farm has no later one of this number.
+    """
+    found = {one.farm: one for where in (_over(), folder()) for one in _read(where, job)}
+    return list(found.values())
+
+
+def end(order: Order) -> None:
+    """Keep an order for those who look at its results, since its job is over."""
+    # A folder of its own: the delegate reads all orders that may run once a second.
+    _over().mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = _path(order.farm, order.job)
+    # Without the file the order was never stored, or another delegate has ended it.
+    with suppress(FileNotFoundError):
+        os.replace(path, _over() / path.name)
+
+
+def forget(runs: Path) -> None:
+    """Remove the orders of a run's folder whose jobs are over: the folder is removed, too."""
+    for one in _read(_over()):
+        if Path(one.runs) == runs:
+            (_over() / _path(one.farm, one.job).name).unlink(missing_ok=True)
+
+
+def _read(where: Path, job: int | None = None) -> list[Order]:
+    """Return the orders of a folder, or those with this job's number."""
     found = []
-    for path in sorted(folder().glob(f"{farm}-*.json")):
+    for path in sorted(where.glob("*.json" if job is None else f"*-{job}.json")):
         try:
             said = json.loads(path.read_text(encoding="utf-8"))
-            order = Order(**{name: said[name] for name in Order.__dataclass_fields__})
+            order = Order(**{one: said[one] for one in Order.__dataclass_fields__ if one in said})
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        # A home that several hosts share has the orders of all of them.
-        if order.place == place:
-            found.append(order)
+        found.append(order)
     return found
 
 
-def remove(order: Order) -> None:
-    """Forget an order whose job is over."""
-    _path(order.farm, order.job).unlink(missing_ok=True)
+def _over() -> Path:
+    """Return where the orders lie whose jobs are over."""
+    return folder() / "over"
 
 
 def _path(farm: str, job: int) -> Path:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from ..pool.joining.cards import Card
+from ..errors import UsageError
+from ..pool.joining.cards import Card, chosen_card, find_card
+from . import orders
+from .delegate import Delegate
 from .orders import folder
 
 
@@ -19,9 +23,22 @@ def lock_path(farm: str) -> Path:
 
 
 def take_lock(farm: str) -> int | None:
-    """Return the descriptor of the lock, held as long as it is open; None where another has it."""
+    """Return the descriptor of the lock, held as long as it is open; None where another has it.
+
+    Raises UsageError for a lock that another user has put there.
+    """
+    path = lock_path(farm)
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(lock_path(farm), flags, 0o600)
+    try:
+        descriptor = os.open(path, flags, 0o600)
+        if os.fstat(descriptor).st_uid != os.getuid():
+            os.close(descriptor)
+            raise PermissionError("it belongs to another user")
+    except OSError as error:
+        # Anybody may make a file of this name first, and hold it: no delegate would ever start.
+        todo = "Ask the administrator of this machine to remove it."
+        what = f"the delegate cannot be locked: {error.strerror or error}"
+        raise UsageError(what, where=str(path), todo=todo) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -50,3 +67,34 @@ def ensure_delegate(card: Card) -> bool:
             cwd="/",
         )
     return True
+
+
+def card_with_delegate(srv: str | None) -> Card:
+    """Return the farm that is meant, after its delegate was started if jobs of this place wait for it.
+
+    Raises UsageError.
+    """
+    card = chosen_card(srv)
+    if orders.load(card.farm, card.host):
+        ensure_delegate(card)
+    return card
+
+
+def be_delegate(farm: str) -> None:
+    """Be the delegate for a farm until all its jobs have ended; nothing where another one is.
+
+    Raises UsageError where this farm was not joined here.
+    """
+    card = find_card(farm)
+    if card is None:
+        raise UsageError("this farm was not joined here", where=farm)
+    form = "%(asctime)s %(levelname)s %(message)s"
+    logging.basicConfig(level=logging.INFO, format=form)
+    while (held := take_lock(farm)) is not None:
+        try:
+            Delegate(card, card.host).run()
+        finally:
+            os.close(held)
+        # A job may have been submitted while the lock still said that somebody is there.
+        if not orders.load(farm, card.host):
+            return

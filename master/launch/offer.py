@@ -82,6 +82,8 @@ class Options:
     folder: Path  # folder of the run: the file of a local client is written there
     ssh_config: Path | None = None  # `spe run -F FILE`; None: ~/.ssh/config and /etc/ssh/ssh_config
     accept_new_host_keys: bool = False
+    # Refuse unknown keys in any case: the hosts of a farm's job are named by somebody else.
+    recorded_keys_only: bool = False
     # All limits in seconds.
     grace: float = 180.0  # after it a lost forwarding connection is not made again
     connect_limit: float = 10.0  # for one TCP connection; ConnectTimeout of ssh_config wins

@@ -237,10 +237,9 @@ class Farm:
     def tick(self, now: float) -> list[int]:
         """Deal all slots anew, and return the jobs whose grants have changed."""
         withdrawn = self._withdraw()
-        hosts = [self._host(row) for row in self.hosts.values()]
-        limits = self._limits(hosts)
         asking = [job for job in self.jobs.values() if not job.row.state.is_over]
-        self.targets = deal(self._users(hosts, now), self._asks(now), hosts, limits)
+        users, asks, hosts, limits = self.picture(now)
+        self.targets = deal(users, asks, hosts, limits)
         if not self._may_grow(now):
             self.targets = {
                 job.row.id: _within(self.targets.get(job.row.id, {}), job.holding.granted)
@@ -257,6 +256,11 @@ class Farm:
             if any(slots.values()) and job.row.state is JobState.WAITING:
                 self.set_state(now, number, JobState.PENDING)
         return [*changed, *(number for number in withdrawn if number not in changed)]
+
+    def picture(self, now: float) -> tuple[list[User], list[Job], list[Host], Limits]:
+        """Return what the rule works on: users, jobs and hosts as they are now."""
+        hosts = [self._host(row) for row in self.hosts.values()]
+        return self._users(hosts, now), self._asks(now), hosts, self._limits(hosts)
 
     def _withdraw(self) -> list[int]:
         """Grant nothing more to jobs that may have nothing; return those. What runs of them ends."""

@@ -2,6 +2,7 @@
 
     lab[01-20] slots=48 most=40 gpus=2 memory=128GiB licences=abaqus only=ben active=no info="room 4"
     licence abaqus=3
+    setting half_life=1d long=1h long_share=90% jobs_per_host=8
 
 It is read as any hosts file; these words stand in the file of a farm alone. A user's own words
 (`workdir=`, `setup=`) do not: each user's hosts file says them, as the tasks are his.
@@ -11,13 +12,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
+from pathlib import Path
 
 from ..config import units
 from ..errors import ConfigError
 from ..model import Host
 from ..record import record
-from ..sweep.hosts import parse_words, words_of
+from ..sweep.hosts import parse_words, read_lines, words_of
+from .file_settings import parse_setting
+from .texts import is_host_name
 
 WORDS = ("most", "gpus", "memory", "licences", "only", "active", "info")
 MOST_INFO = 200  # characters
@@ -48,10 +52,22 @@ class FarmHost:
 
 @record
 class HostsFile:
-    """What the hosts file of a farm says, in its order. licences: name -> how many there are."""
+    """What the hosts file of a farm says, in its order.
+
+    licences: name -> how many there are. settings: those that the file names, each with its value.
+    """
 
     hosts: tuple[FarmHost, ...]
     licences: Mapping[str, int]
+    settings: Mapping[str, float] = field(default_factory=dict)
+
+
+def read_hosts_file(path: Path, own_name: str) -> HostsFile:
+    """Return what a file says. Raises ConfigError, which names file and line."""
+    found = parse_hosts_file(read_lines(path, str(path)), own_name)
+    if not found.hosts:
+        raise ConfigError("names no host", where=str(path), todo="Write one a line: lab01 slots=8")
+    return found
 
 
 def parse_hosts_file(lines: Iterable[tuple[str, str]], own_name: str) -> HostsFile:
@@ -61,10 +77,14 @@ def parse_hosts_file(lines: Iterable[tuple[str, str]], own_name: str) -> HostsFi
     """
     hosts: dict[str, FarmHost] = {}
     licences: dict[str, int] = {}
+    settings: dict[str, float] = {}
     for place, line in lines:
         words = words_of(line, place)
         if words and words[0] == "licence":
             _add_licences(licences, words[1:], place)
+            continue
+        if words and words[0] == "setting":
+            _add_settings(settings, words[1:], place)
             continue
         for host in _hosts(words, place, own_name):
             first = hosts.setdefault(host.name.lower(), host)
@@ -77,7 +97,7 @@ def parse_hosts_file(lines: Iterable[tuple[str, str]], own_name: str) -> HostsFi
                 what = f"licences={name}: there is no such licence"
                 todo = f"Add a line: licence {name}=1"
                 raise ConfigError(what, where=host.way.origin, todo=todo)
-    return HostsFile(tuple(hosts.values()), licences)
+    return HostsFile(tuple(hosts.values()), licences, settings)
 
 
 def _add_licences(licences: dict[str, int], words: Iterable[str], place: str) -> None:
@@ -96,11 +116,25 @@ def _add_licences(licences: dict[str, int], words: Iterable[str], place: str) ->
         licences[name] = int(count)
 
 
+def _add_settings(settings: dict[str, float], words: Iterable[str], place: str) -> None:
+    for word in words:
+        name, _, text = word.partition("=")
+        if name in settings:
+            what = f"the setting {name} is given twice"
+            raise ConfigError(what, where=place, todo="Keep one of them.")
+        settings[name] = parse_setting(name, text, place)
+
+
 def _hosts(words: list[str], place: str, own_name: str) -> list[FarmHost]:
     """Return the hosts of one line."""
     ways, given = parse_words(words, place, WORDS)
     for way in ways[:1]:
         _refuse_users_words(way, place)
+    for way in ways:
+        if not is_host_name(way.name):
+            # Users' delegates take no other name from a farm.
+            todo = "A farm's host has a name of letters, digits, dots and hyphens: name it so in ~/.ssh/config."
+            raise ConfigError(f"{way.name} is no name that a farm can grant", where=place, todo=todo)
     slots = ways[0].slots if ways else None
     most = _whole("most", given, place)
     if most is not None and slots is not None and most > slots:

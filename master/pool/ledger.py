@@ -114,6 +114,13 @@ class Ledger:
         for row in rows:
             self._asleep.setdefault(row.job, []).append(row)
 
+    def halve_after(self, at: Moment, half_life: float) -> None:
+        """Have use count half after this time from now on. What was forgotten stays forgotten."""
+        if half_life != self._half_life:
+            for account in self._accounts.values():
+                account.advance(at.mono, self._half_life)
+            self._half_life = half_life
+
     # -- what others ask
 
     def used(self, at: Moment, user: str) -> float:

@@ -7,6 +7,7 @@ rows, which the registry commits.
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ RENEWED = DAY  # a token is renewed at most this often: each renewal is a commit
 CODE_LIFETIME = 3600.0
 MOST_TOKENS = 100  # of one user, who has one on each of his hosts
 MOST_CODES = 1000
+ADMINISTRATOR = "the administrator"  # no name of a user, since it has a blank
 
 
 class Refused(SpeError):
@@ -71,6 +73,9 @@ class Members:
         self._users = {one.name: one for one in users}
         self._tokens = {one.sha256: one for one in tokens}
         self._codes: dict[str, _Code] = {}
+        # The token of the farm's own account, which the socket gives to it alone. It is stored
+        # nowhere, and the account is no user by it: it takes no share.
+        self._own = secrets.token_urlsafe(32)
         # Key of a row -> the row to save, or to remove
         self._saved: dict[tuple[str, str], UserRow | TokenRow] = {}
         self._removed: dict[tuple[str, str], UserRow | TokenRow] = {}
@@ -180,6 +185,8 @@ class Members:
         The digest is looked up in a dict, not compared in constant time: how long the look takes
         could tell something about digests, from which nobody can find a token.
         """
+        if digest(token) == digest(self._own):
+            return Member(UserRow(ADMINISTRATOR, Role.ADMIN), self._own_row())
         row = self._tokens.get(digest(token))
         user = None if row is None else self._users.get(row.user)
         if row is None or user is None or row.until <= now:
@@ -190,7 +197,14 @@ class Members:
 
     def stands(self, token: TokenRow) -> bool:
         """Tell whether nobody has ended this token since it was used."""
-        return token.sha256 in self._tokens
+        return token.sha256 in self._tokens or token == self._own_row()
+
+    def own_token(self) -> str:
+        """Return the token of the account that runs the farm: it acts as an administrator."""
+        return self._own
+
+    def _own_row(self) -> TokenRow:
+        return TokenRow(digest(self._own), ADMINISTRATOR, "", math.inf)
 
     def end(self, token: TokenRow) -> None:
         """End one token."""

@@ -14,17 +14,19 @@ class Verb(Word):
     HOSTS = "hosts"  # the list of hosts
     LEAVE = "leave"  # end the token of this request
     SUBMIT = "submit"
+    WHY = "ask why a job waits"
     ACT = "act"  # cancel, pause, resume, priority
     GRANTS = "grants"
     REPORT = "report"
     CHANGE_HOSTS = "change hosts"
     USERS = "users"
+    STATUS = "see the status"  # of the whole farm
 
 
 _OF_ALL = frozenset({Verb.LIST, Verb.STREAM, Verb.HOSTS, Verb.LEAVE})
 # A disabled user still reads his grants and reports: his running tasks end in order that way.
 _OF_OWNER = frozenset({Verb.GRANTS, Verb.REPORT})
-_OF_ADMIN = frozenset({Verb.CHANGE_HOSTS, Verb.USERS})
+_OF_ADMIN = frozenset({Verb.CHANGE_HOSTS, Verb.USERS, Verb.STATUS})
 
 
 def may(member: UserRow, verb: Verb, owner: str = "") -> bool:
@@ -40,7 +42,7 @@ def may(member: UserRow, verb: Verb, owner: str = "") -> bool:
     if verb is Verb.SUBMIT:
         return member.enabled and owner == member.name
     is_admin = member.role is Role.ADMIN and member.enabled
-    if verb is Verb.ACT:
+    if verb in (Verb.ACT, Verb.WHY):
         # A disabled owner may still cancel and pause what runs in his name.
         return is_admin or owner == member.name
     return verb in _OF_ADMIN and is_admin

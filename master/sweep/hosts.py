@@ -41,6 +41,14 @@ class HostList:
 def read_hosts(path: Path, shown: str = "") -> HostList:
     """Return the hosts of a file. Raises ConfigError naming file and line."""
     shown = shown or path.name
+    found = parse_hosts(read_lines(path, shown))
+    if not found.hosts:
+        return HostList((), (f"{shown}: names no host, so all work is done on this machine",))
+    return found
+
+
+def read_lines(path: Path, shown: str) -> list[tuple[str, str]]:
+    """Return the (place, text) lines of a hosts file. Raises ConfigError naming file and line."""
     try:
         # Editors may write a byte order mark, which would be a part of the first host's name.
         lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
@@ -48,10 +56,7 @@ def read_hosts(path: Path, shown: str = "") -> HostList:
         todo = "Name a file that is there, or give a list: hosts: [lab1, lab2]."
         raise ConfigError(f"can't be read: {error.strerror}", where=shown, todo=todo) from error
     places = [f"{shown}:{number}" for number in range(1, len(lines) + 1)]
-    found = parse_hosts(zip(places, map(_decoded, lines, places), strict=True))
-    if not found.hosts:
-        return HostList((), (f"{shown}: names no host, so all work is done on this machine",))
-    return found
+    return list(zip(places, map(_decoded, lines, places), strict=True))
 
 
 def parse_hosts(lines: Iterable[tuple[str, str]]) -> HostList:

@@ -50,6 +50,8 @@ def path(bench: Bench) -> Path:
         ("spe docs secu", "spe docs security"),
         ("spe help stragg", "spe help straggler"),
         ("spe hosts drai", "spe hosts drain"),
+        ("spe farm jo", "spe farm join"),
+        ("spe help farm lea", "spe help farm leave"),
     ],
 )
 def test_tab_completes_in_a_real_shell(bench: Bench, path: Path, shell: str, typed: str, shown: str) -> None:

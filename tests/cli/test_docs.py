@@ -10,25 +10,34 @@ from pathlib import Path
 import click
 import pytest
 from spe.cli import spe
-from spe.cli.catalogue import OTHERS, grouped
+from spe.cli.catalogue import ALL_COMMANDS, OTHERS, SUBCOMMANDS, SUMMARY, grouped
+from spe.cli.lazy_group import every_command
 
 from .kit import Bench
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
-CONTEXT = click.Context(spe)
-COMMANDS = spe.list_commands(CONTEXT)
+COMMANDS = {name: command for name, command, _ in every_command(spe)}
 
 
 def sections() -> dict[str, str]:
-    """Heading -> its text."""
-    parts = re.split(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), flags=re.M)
+    """Heading -> its text. That of a subcommand is a heading below its command's."""
+    parts = re.split(r"^##(?:#(?= spe))? (.+)$", PAGE.read_text(encoding="utf-8"), flags=re.M)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def test_the_page_has_a_section_for_each_command_and_for_no_other() -> None:
     names = [heading.removeprefix("spe ") for heading in sections() if heading.startswith("spe ")]
-    assert sorted(names) == sorted(COMMANDS)
-    assert re.findall(r"^\| \[`spe (\w+)`\]", PAGE.read_text(encoding="utf-8"), re.M) == COMMANDS
+    assert sorted(names) == sorted(ALL_COMMANDS)
+    assert re.findall(r"^\| \[`spe (\w+)`\]", PAGE.read_text(encoding="utf-8"), re.M) == [*SUMMARY]
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_a_command_with_subcommands_has_their_table_and_their_sections_below_it(name: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    own = page.partition(f"\n## spe {name}\n")[2].partition("\n## ")[0]
+    inner = [f"{name} {one}" for one in SUBCOMMANDS[name]]
+    assert f"<!-- subcommands: {name} -->" in own
+    assert re.findall(r"^### spe (.+)$", own, re.M) == inner == re.findall(rf"^\| \[`spe ({name} .+?)`\]", own, re.M)
 
 
 def test_the_tables_of_options_are_those_of_the_commands() -> None:
@@ -40,18 +49,14 @@ def test_the_tables_of_options_are_those_of_the_commands() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_with_options_of_its_own_has_their_table(name: str) -> None:
     of_all = {"--quiet", "--verbose", "--help", "--file", "--name", "--json"}
-    command = spe.get_command(CONTEXT, name)
-    assert command
-    own = [one for one in command.params if isinstance(one, click.Option) and not of_all & {*one.opts}]
+    own = [one for one in COMMANDS[name].params if isinstance(one, click.Option) and not of_all & {*one.opts}]
     assert not own or f"<!-- options: {name} -->" in sections()[f"spe {name}"]
 
 
 @pytest.mark.parametrize("name", ["run", "check", "retry"])
 def test_each_option_of_a_command_with_many_is_in_a_group(name: str) -> None:
     """One that is not: put it into cli/catalogue.py."""
-    command = spe.get_command(CONTEXT, name)
-    assert command
-    groups = grouped(one for one in command.params if isinstance(one, click.Option))
+    groups = grouped(one for one in COMMANDS[name].params if isinstance(one, click.Option))
     assert [one.opts for one in groups.get(OTHERS, [])] == []
 
 

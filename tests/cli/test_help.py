@@ -6,11 +6,11 @@ import re
 import subprocess
 from pathlib import Path
 
-import click
 import pytest
 from needs import need_program
 from spe.cli import spe
-from spe.cli.catalogue import GROUPS, SUMMARY
+from spe.cli.catalogue import ALL_COMMANDS, GROUPS, SUMMARY
+from spe.cli.lazy_group import every_command
 
 from .kit import Bench
 
@@ -42,10 +42,8 @@ def test_the_help_has_its_commands_in_groups_by_purpose(bench: Bench) -> None:
 
 
 def test_each_summary_begins_as_the_help_of_its_command() -> None:
-    context = click.Context(spe)
-    for name in SUMMARY:
-        command = spe.get_command(context, name)
-        assert command and command.help and command.help.split()[0] == SUMMARY[name].split()[0], name
+    for name, command, _ in every_command(spe):
+        assert command.help and command.help.split()[0] == ALL_COMMANDS[name].split()[0], name
 
 
 def test_the_options_of_run_stand_in_groups_and_rare_ones_are_named(bench: Bench) -> None:
@@ -71,6 +69,9 @@ def test_the_options_of_run_stand_in_groups_and_rare_ones_are_named(bench: Bench
     ("words", "wanted"),
     [
         (("status",), ["## spe status", "spe status --watch"]),
+        (("farm",), ["## spe farm", "### spe farm leave"]),
+        (("farm", "leave"), ["### spe farm leave", "spe farm leave srv"]),
+        (("--anyway",), ["`spe farm leave`", "`spe run`"]),
         (("--timeout",), ["--timeout TIME", "### `timeout`"]),
         (("--detach",), ["--detach", "spe run", "spe retry"]),
         (("detach",), ["--detach"]),
@@ -122,7 +123,8 @@ def test_the_pages_for_man_are_shown_without_a_warning(bench: Bench) -> None:
     done = bench.start("help", "--man", str(folder)).end()
     assert done.code == 0, done
     pages = sorted(folder.iterdir())
-    assert [page.name for page in pages] == sorted(["spe.1", *(f"spe-{name}.1" for name in SUMMARY)])
+    names = [f"spe-{name.replace(' ', '-')}.1" for name in ALL_COMMANDS]
+    assert [page.name for page in pages] == sorted(["spe.1", *names])
     for page in pages:
         shown = rendered(page)
         assert "NAME" in shown and "EXIT STATUS" in shown, page
@@ -134,6 +136,8 @@ def test_the_pages_for_man_are_shown_without_a_warning(bench: Bench) -> None:
         "Limits",
     ):
         assert wanted in text, wanted
+    assert "spe-farm-join(1)" in rendered(folder / "spe-farm.1")
+    assert "spe farm join [OPTIONS] SRV" in rendered(folder / "spe-farm-join.1")
 
 
 def rendered(page: Path) -> str:

@@ -10,9 +10,10 @@ import click
 import pytest
 from spe import cli
 from spe.cli import output, spe
+from spe.cli.lazy_group import every_command
 from spe.cli.usage import OTHER_OPTIONS
 
-CONTEXT = click.Context(spe, info_name="spe")
+COMMANDS = {name: command for name, command, _ in every_command(spe)}
 SWEEP = "command: 'echo {{ x }}'\nparameters: {grid: {x: [1]}}\n"
 LINE = ("-p", "x=1:3", "--", "echo", "{{ x }}")
 # Option -> a value that it does not take; by its form where it has no entry of its own.
@@ -45,6 +46,12 @@ GARBAGE = {
     "--files": "nowhere",
     "--account": "a b",
     "--public": "nowhere",
+    "--store": "nowhere",
+    "--farm": "nowhere",
+    "--exclude": "a b",
+    "--group": "x" * 101,
+    "--label": "x" * 101,
+    "--info": "x" * 201,
     "--accept": "a b",
 }
 BY_FORM = {
@@ -61,6 +68,9 @@ BY_FORM = {
     "longest|given": "perhaps",
     "[dots|lines|histogram|heat]": "pie",
     "[x|y|xy]": "z",
+    "FILE|anyone": "nowhere.txt",
+    "[info|warning|error]": "loud",
+    "[waiting|pending|running|paused|finished|cancelled]": "perhaps",
     "NAME": "nowhere",
     "FOLDER": "nowhere",
     "RUN": "nowhere",
@@ -74,12 +84,10 @@ READING = {"--name", "--host"}
 def options() -> list[tuple[str, str, str]]:
     """(command, option, form) of each option that takes a value."""
     found = []
-    for name in spe.list_commands(CONTEXT):
-        command = spe.get_command(CONTEXT, name)
-        assert command
+    for name, command, context in every_command(spe):
         for one in command.params:
             if isinstance(one, click.Option) and not one.is_flag and not one.count:
-                found.append((name, max(one.opts, key=len), one.make_metavar(CONTEXT)))
+                found.append((name, max(one.opts, key=len), one.make_metavar(context)))
     return found
 
 
@@ -101,14 +109,20 @@ def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *w
 
 def rest(command: str, option: str) -> tuple[str, ...]:
     """The words after the option that make a whole command line."""
-    if command in ("run", "check") and option != "--file":
+    if command in ("run", "check", "submit") and option != "--file":
         return LINE if option != "-p" else LINE[2:]
     if command == "replay":
         return ("spe.yaml",)
     if command in ("show", "log", "why", "files", "cancel"):
         return ("1",)
-    if command == "farm":
-        return ("join", "nowhere")
+    if command in ("jobs why", "jobs cancel", "jobs pause", "jobs resume"):
+        return ("1",)
+    if command == "jobs priority":
+        return ("1", "64")
+    if command == "farm start" and option != "--hosts":
+        return ("--hosts", "spe.yaml")
+    if command == "farm join":
+        return ("nowhere",)
     return ("1", "--", "ls") if command == "ask" else ()
 
 
@@ -124,13 +138,17 @@ def test_a_value_that_is_wrong_is_named_with_its_option(
     if option in ANY_TEXT:
         return
     value = GARBAGE.get(option) or BY_FORM[form]
-    code, err = said(monkeypatch, capsys, command, option, value, *rest(command, option))
+    code, err = said(monkeypatch, capsys, *command.split(), option, value, *rest(command, option))
     assert code == 2, err
     assert "Traceback" not in err and not (folder / "runs").exists()
     # `--after` names the sweep that is not there, and reading commands say that nothing has run.
-    reads = option in ("-F", "--file") and command not in ("run", "check", "retry")
+    reads = option in ("-F", "--file") and command not in ("run", "check", "retry", "submit")
     # So do those of a zip, before they look at the hosts that it would run on.
-    is_named = (option.startswith("--after") and value in err) or (command, option) == ("replay", "--hosts")
+    # `--farm` names the farm that was not joined.
+    by_value = option == "--farm" or option.startswith("--after")
+    # The text itself would be long: how long it may be is said.
+    too_long = len(value) > 100 and "characters" in err and option.strip("-") in err
+    is_named = (by_value and value in err) or too_long or (command, option) == ("replay", "--hosts")
     if not (option in READING or command in ("results", "plot", "page") or reads or is_named):
         assert option in err or (option == "--file" and value in err), err
         assert value in err, err
@@ -145,16 +163,16 @@ def test_an_option_without_its_value_shows_its_form(
     option: str,
     form: str,
 ) -> None:
-    code, err = said(monkeypatch, capsys, command, option)
+    code, err = said(monkeypatch, capsys, *command.split(), option)
     assert code == 2 and f"{option} needs a value; write {option} {form}" in err
     assert f"`spe {command} --help` shows what there is." in err
 
 
-@pytest.mark.parametrize("command", spe.list_commands(CONTEXT))
+@pytest.mark.parametrize("command", COMMANDS)
 def test_an_unknown_option_is_told_and_nothing_runs(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    code, err = said(monkeypatch, capsys, command, "--qwertz")
+    code, err = said(monkeypatch, capsys, *command.split(), "--qwertz")
     assert code == 2 and "--qwertz" in err and "did you mean" not in err
     assert not (folder / "runs").exists()
 
@@ -175,6 +193,9 @@ def test_an_unknown_option_is_told_and_nothing_runs(
         (("ask", "--hots", "lab", "1", "--", "ls"), "did you mean --host?"),
         (("sbatch",), "`spe run` does that here"),
         (("resluts",), "did you mean results?"),
+        (("farm", "jion"), "there is no command 'farm jion'; did you mean farm join?"),
+        (("farm", "join", "--acount", "x"), "did you mean --account?"),
+        (("farm", "join"), "SRV is missing"),
     ],
 )
 def test_a_slip_leads_to_the_right_form(
@@ -201,7 +222,5 @@ def test_nothing_destructive_is_ever_suggested(
 
 def test_words_of_other_tools_are_none_of_ours() -> None:
     """An entry for an option that spe has in the meantime would never be used."""
-    command = spe.get_command(CONTEXT, "run")
-    assert command
-    ours = {flag for one in command.params for flag in one.opts}
+    ours = {flag for one in COMMANDS["run"].params for flag in one.opts}
     assert {"--retries", "--jobs"} <= OTHER_OPTIONS.keys() - ours

@@ -8,7 +8,10 @@ The text around the markers is written by hand. A new command needs its section 
     <!-- options: NAME -->
     <!-- end -->
 
-and an option that a command shares with `spe run` is named there by the title of its group.
+a command with subcommands one with `subcommands: NAME`, and each subcommand a section below that, with `options`. The
+names are whole: `options: farm join`.
+
+An option that a command shares with `spe run` is named there by the title of its group.
 """
 
 from __future__ import annotations
@@ -20,11 +23,12 @@ from pathlib import Path
 
 import click
 from spe.cli import spe
-from spe.cli.catalogue import GROUPS, grouped, title_of
+from spe.cli.catalogue import GROUPS, SUBCOMMANDS, grouped, title_of
+from spe.cli.lazy_group import every_command
 from spe.cli.lookup import usage_of
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
-MARKED = re.compile(r"(<!-- (commands|shared|options): ?([\w-]*) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+MARKED = re.compile(r"(<!-- (commands|shared|options|subcommands): ?([\w -]*?) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 OF_ALL = ("--quiet", "--verbose", "--help")
 OF_SWEEPS = ("--file", "--name", "--json")
 OF_OTHERS = ("--at",)
@@ -35,9 +39,8 @@ CONTEXT = click.Context(spe, info_name="spe", help_option_names=["-h", "--help"]
 
 def options_of(name: str) -> list[click.Option]:
     """Return the options of a command."""
-    command = spe.get_command(CONTEXT, name)
-    assert command is not None, name
-    context = click.Context(command, parent=CONTEXT, info_name=name)
+    found = {full: (command, context) for full, command, context in every_command(spe)}
+    command, context = found[name]
     return [one for one in command.get_params(context) if isinstance(one, click.Option)]
 
 
@@ -105,7 +108,21 @@ def commands(_: str) -> Iterator[str]:
         yield f"**{title}**\n\n| command | what it does |\n|---|---|\n" + "".join(rows)
 
 
-MAKERS: dict[str, Callable[[str], Iterator[str]]] = {"commands": commands, "shared": shared, "options": options}
+def subcommands(name: str) -> Iterator[str]:
+    """Yield the table of the subcommands of a command."""
+    rows = [
+        f"| [`spe {name} {inner}`](#spe-{name}-{inner}) | {text.rstrip('.')} |\n"
+        for inner, text in SUBCOMMANDS[name].items()
+    ]
+    yield "| command | what it does |\n|---|---|\n" + "".join(rows)
+
+
+MAKERS: dict[str, Callable[[str], Iterator[str]]] = {
+    "commands": commands,
+    "shared": shared,
+    "options": options,
+    "subcommands": subcommands,
+}
 
 
 def made(page: str) -> str:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from waiting import wait_until
 
+from . import people
+
 if TYPE_CHECKING:
     from .network import Lab
 
@@ -43,6 +45,8 @@ class Boot:
     root: Path | None = None  # another root tree, with an sshd in it
     binds: tuple[tuple[Path, str], ...] = ()  # (here, there)
     sshd: tuple[str, ...] = ()  # lines for its sshd_config
+    people: tuple[str, ...] = ()  # accounts beside the tester's, each with a home and a key: see people.py
+    cores: int = 0  # that it says it has, with no load and a boot ID of its own; 0: those of this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,10 @@ class LabHost:
         """Back to a plain host with a clean home, however a test has left it."""
         if self._dirty or self.processes(user_only=True):
             self.power_on(Boot())
-        self._empty(self.folder / "home" / USER, self.folder / "tmp")
+        self._empty(self.folder / "home" / USER, self.folder / "tmp", self.folder / "var-tmp")
+        for home in (self.folder / "home").iterdir():
+            if home.name != USER:
+                shutil.rmtree(home)
 
     def _empty(self, *folders: Path) -> None:
         for folder in folders:
@@ -297,15 +304,17 @@ class LabHost:
         self.heal()
 
     def _write_files(self) -> None:
-        for name in ("etc", "home", "root", "tmp"):
+        for name in ("etc", "home", "root", "tmp", "var-tmp"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "up").unlink(missing_ok=True)
         (self.folder / "tmp").chmod(0o1777)
+        (self.folder / "var-tmp").chmod(0o1777)
         self._make_key()
         self._write_etc()
         for home in (self.folder / "home" / USER, self.lab.shared_home / USER):
             home.mkdir(parents=True, exist_ok=True)
             os.chown(home, UID, UID)
+        people.make_homes(self, self.how.people)
         (self.folder / "init").write_text("\n".join(self._init()) + "\n")
 
     def _make_key(self) -> None:
@@ -329,15 +338,23 @@ class LabHost:
         (etc / "hosts").write_text(hosts)
         (etc / "hostname").write_text(f"{self.name}\n")
         line = f"{USER}:x:{UID}:{UID}::/home/{USER}:{how.shell}\n"
-        (etc / "passwd").write_text((old / "passwd").read_text() + line)
-        (etc / "group").write_text((old / "group").read_text() + f"{USER}:x:{UID}:\n")
-        (etc / "shadow").write_text((old / "shadow").read_text() + f"{USER}:*:19000:0:99999:7:::\n")
+        more = {
+            "passwd": line + people.passwd_lines(how.people, how.shell),
+            "group": f"{USER}:x:{UID}:\n" + people.group_lines(how.people),
+            "shadow": f"{USER}:*:19000:0:99999:7:::\n" + people.shadow_lines(how.people),
+        }
+        for name, lines_of_people in more.items():
+            (etc / name).write_text((old / name).read_text() + lines_of_people)
         (etc / "shadow").chmod(0o600)
-        (etc / "authorized_keys").write_text("" if how.refuse_key else Path(f"{self.lab.key}.pub").read_text())
+        (etc / f"authorized_keys-{USER}").write_text("" if how.refuse_key else Path(f"{self.lab.key}.pub").read_text())
         lines = [*how.sshd, "ListenAddress 0.0.0.0", "ListenAddress ::", "HostKey /mnt/hostkey", "PidFile none",
-                 "UsePAM no", "UseDNS no", "AuthorizedKeysFile /mnt/authorized_keys", "PasswordAuthentication no",
+                 "UsePAM no", "UseDNS no", "AuthorizedKeysFile /mnt/authorized_keys-%u", "PasswordAuthentication no",
                  "KbdInteractiveAuthentication no", "PrintMotd no", "Subsystem sftp internal-sftp"]  # fmt: skip
-        lines += [f"SetEnv PATH={how.path}"] if how.path else []
+        told = [f"PATH={how.path}"] if how.path else []
+        if how.cores:
+            shutil.copy(people.preloaded(self.lab, how.cores), etc / "cores.so")
+            told.append("LD_PRELOAD=/mnt/cores.so")
+        lines += [f"SetEnv {' '.join(told)}"] if told else []
         (etc / "sshd_config").write_text("\n".join(lines) + "\n")
 
     def _init(self) -> Iterator[str]:
@@ -361,6 +378,8 @@ class LabHost:
             f"mount --bind {folder}/etc/{name} {top}/etc/{name}"
             for name in ("hosts", "passwd", "shadow", "group", "hostname")
         )
+        if how.cores:
+            yield from people.own_kernel(self, top)
         yield from self._without_programs(top)
         yield from (
             f"mkdir -p {folder}/bind{i}; mount --bind {here} {folder}/bind{i}" for i, (here, _) in enumerate(how.binds)
@@ -379,6 +398,7 @@ class LabHost:
             for i, (_, there) in enumerate(how.binds)
         )
         yield from (f"touch {folder}/up", f"mount --bind {folder}/tmp {top}/tmp")
+        yield f"mkdir -p {top}/var/tmp; mount --bind {folder}/var-tmp {top}/var/tmp"
         yield from (f"mount -t tmpfs -o mode=755 none {top}/run", f"mkdir -p {top}/run/sshd", "cd /")
         last = "sleep infinity" if how.no_sshd else "/usr/sbin/sshd -D -e -f /mnt/sshd_config"
         yield f"exec chroot {top} {last}" if top else f"exec {last}"

@@ -55,6 +55,7 @@ def test_localhost_is_the_farms_host_by_its_name() -> None:
         ("licence abaqus=1 abaqus=2", "the licence abaqus is given twice"),
         (f"lab01 info={'x' * 201}", "info= has more than 200 characters"),
         ("-oProxyCommand=x most=1", "is not a host name"),
+        ("lab_[1-2] most=1", "lab_1 is no name that a farm can grant"),
     ],
 )
 def test_a_mistake_is_said_with_its_line(line: str, words: str) -> None:

@@ -96,6 +96,18 @@ def test_use_counts_half_after_a_day() -> None:
     assert book.used("ada") == pytest.approx(before / 2)
 
 
+def test_another_half_life_counts_from_now_on() -> None:
+    book = Book()
+    book.update({1: charge("ada", lab01=1)})
+    book.wait(100)
+    book.update({})
+    book.wait(86_400)
+    book.ledger.halve_after(book.now, 3600)
+    assert book.used("ada") == pytest.approx(50, rel=1e-2)
+    book.wait(3600)
+    assert book.used("ada") == pytest.approx(25, rel=1e-2)
+
+
 def test_who_always_has_his_share_comes_to_what_is_expected_of_him() -> None:
     book = Book()
     book.update({1: charge("ada", lab01=10)})

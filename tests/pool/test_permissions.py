@@ -10,8 +10,8 @@ from spe.pool.rows import Role, UserRow
 
 # (role, enabled, whose) -> the verbs; written out by hand, so that the function is not its own judge.
 READ = {Verb.LIST, Verb.STREAM, Verb.HOSTS, Verb.LEAVE}
-OWN = READ | {Verb.GRANTS, Verb.REPORT, Verb.ACT}
-ADMINS = {Verb.USERS, Verb.CHANGE_HOSTS}
+OWN = READ | {Verb.GRANTS, Verb.REPORT, Verb.ACT, Verb.WHY}
+ADMINS = {Verb.USERS, Verb.CHANGE_HOSTS, Verb.STATUS}
 ALLOWED = {
     (Role.MEMBER, True, "own"): OWN | {Verb.SUBMIT},
     (Role.MEMBER, True, "another's"): READ,
@@ -20,8 +20,8 @@ ALLOWED = {
     (Role.MEMBER, False, "another's"): READ,
     (Role.MEMBER, False, "nobody's"): READ,
     (Role.ADMIN, True, "own"): OWN | {Verb.SUBMIT} | ADMINS,
-    (Role.ADMIN, True, "another's"): READ | ADMINS | {Verb.ACT},
-    (Role.ADMIN, True, "nobody's"): READ | ADMINS | {Verb.ACT},
+    (Role.ADMIN, True, "another's"): READ | ADMINS | {Verb.ACT, Verb.WHY},
+    (Role.ADMIN, True, "nobody's"): READ | ADMINS | {Verb.ACT, Verb.WHY},
     (Role.ADMIN, False, "own"): OWN,
     (Role.ADMIN, False, "another's"): READ,
     (Role.ADMIN, False, "nobody's"): READ,

@@ -195,7 +195,11 @@ def _open_and_log_in(connection: Connection, below: Sequence[Connection]) -> Non
     security.key_types = known_hosts.preferred(known, tuple(security.key_types))
     _negotiate(transport, target, options.login_limit)
     known_hosts.verify(
-        target, transport.get_remote_server_key(), known, options.accept_new_host_keys
+        target,
+        transport.get_remote_server_key(),
+        known,
+        options.accept_new_host_keys,
+        options.recorded_keys_only,
     )
     log_in(transport, target)
     transport.set_keepalive(min(target.alive_interval or _KEEPALIVE, _KEEPALIVE))

@@ -86,8 +86,17 @@ def _family(kind: str) -> str:
     return "rsa" if "rsa" in kind else kind
 
 
-def verify(target: Target, key: paramiko.PKey, known: list[Entry], accept_new: bool) -> None:
-    """Raise LaunchError unless the key is recorded, or unknown and to be accepted."""
+def verify(
+    target: Target,
+    key: paramiko.PKey,
+    known: list[Entry],
+    accept_new: bool,
+    recorded_only: bool = False,
+) -> None:
+    """Raise LaunchError unless the key is recorded, or unknown and to be accepted.
+
+    recorded_only: an unknown key is refused, whatever the options and ssh_config say.
+    """
     shown = key.asbytes()
     same = [entry for entry in known if entry.key == shown]
     # Revoked wins over recorded: a file may have both lines for one key.
@@ -102,13 +111,11 @@ def verify(target: Target, key: paramiko.PKey, known: list[Entry], accept_new: b
     live = [entry for entry in known if not entry.revoked]
     if live:
         raise _changed(target, key, live[0])
-    if not (accept_new or target.accept_new):
-        raise _fault(
-            target,
-            f"it showed {_fingerprint(key)}",
-            f"Check it with: {_asking(target)}    (or give --accept-new-host-keys)",
-            Fault.UNKNOWN_KEY,
-        )
+    if recorded_only or not (accept_new or target.accept_new):
+        todo = f"Check it with: {_asking(target, recorded_only)}"
+        if not recorded_only:
+            todo += "    (or give --accept-new-host-keys)"
+        raise _fault(target, f"it showed {_fingerprint(key)}", todo, Fault.UNKNOWN_KEY)
     _record(target, key)
 
 
@@ -124,9 +131,12 @@ def _changed(target: Target, key: paramiko.PKey, entry: Entry) -> LaunchError:
     )
 
 
-def _asking(target: Target) -> str:
-    """Return a command line of ssh that shows an unknown key and asks about it."""
-    asks = "-o StrictHostKeyChecking=ask " if target.strict else ""
+def _asking(target: Target, always: bool = False) -> str:
+    """Return a command line of ssh that shows an unknown key and asks about it.
+
+    always: also where ssh_config lets ssh accept it unseen.
+    """
+    asks = "-o StrictHostKeyChecking=ask " if target.strict or always else ""
     return f"ssh {asks}{target.words}"
 
 

@@ -7,9 +7,10 @@ another. A job that fits nowhere leaves for good, as what is free only shrinks d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heapreplace
 
+from ...record import record
 from .asks import Host, Job, Limits, User
 from .places import Places, Search, Spot
 
@@ -43,12 +44,48 @@ def deal(
     return {chair.job.id: chair.got for chair in chairs if chair.got}
 
 
+@record
+class Claim:
+    """The claim of a user to the next slot: the least one gets it.
+
+    cores: that the user's jobs have. boost: their mean, with the user's next job. jobs: each job that
+    wants a slot, with its claim among the user's own.
+    """
+
+    user: User
+    claim: float
+    cores: int
+    boost: float
+    jobs: Mapping[int, float]
+
+
+def claims(users: Iterable[User], jobs: Iterable[Job], has: Mapping[int, int]) -> list[Claim]:
+    """Return whose turn it is now, the first one first. Users whose jobs want no slot are left out.
+
+    has: job -> tasks that hold slots now, those on lent hosts left out.
+    """
+    people = {user.name: _Person(user) for user in users}
+    for job in jobs:
+        if job.owner in people:
+            chair, person = _Chair(job, None), people[job.owner]
+            chair.tasks = has.get(job.id, 0)
+            person.cores += chair.tasks * chair.cores
+            person.boosts += chair.tasks * chair.boosts
+            if job.wants > chair.tasks:
+                person.heap.append(chair.place())
+    waiting = [person for person in people.values() if person.heap]
+    for person in waiting:
+        heapify(person.heap)
+    waiting.sort(key=_Person.place)
+    return [person.claim() for person in waiting]
+
+
 class _Chair:
     """A job during a deal: what it has got, and where it looks for more."""
 
     __slots__ = ("boosts", "cores", "cost", "got", "job", "left", "rank", "search", "tasks")
 
-    def __init__(self, job: Job, search: Search) -> None:
+    def __init__(self, job: Job, search: Search | None) -> None:
         self.job, self.search = job, search
         self.got: dict[str, int] = {}
         self.tasks = 0  # that it has got
@@ -86,6 +123,13 @@ class _Person:
             claim /= self.user.age
         return (claim, chair.rank, chair.job.order, self)
 
+    def claim(self) -> Claim:
+        """His claim as a record, for people."""
+        first = self.heap[0][3]
+        boosts = (self.boosts + first.boosts) / (self.cores + first.cores)
+        jobs = {chair.job.id: claim for claim, _, _, chair in self.heap}
+        return Claim(self.user, self.place()[0], self.cores, boosts, jobs)
+
     def take(self, chair: _Chair, spot: Spot) -> None:
         """Count one more slot of his next job."""
         chair.tasks += 1
@@ -107,6 +151,7 @@ def _deal_round(people: Iterable[_Person], places: Places) -> None:
     while heap:
         person = heap[0][3]
         chair = person.heap[0][3]
+        assert chair.search is not None
         spot = places.take_next(chair.job, chair.search, chair.got)
         if spot is None:
             heappop(person.heap)

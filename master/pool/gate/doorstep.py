@@ -2,6 +2,7 @@
 
 A request and its answer are one line of JSON each:
 {"do": "join", "host": "lab07", "spe": "0.2.0"} → {"user": …, "token": …, and what farm.json says}.
+{"do": "administer", "spe": "0.2.0"} → the same, for the account that runs the farm alone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import socket
 import time
 from collections import Counter
@@ -18,7 +20,7 @@ from typing import Any
 
 from ...desk.untrusted_json import read_json
 from ...errors import SpeError
-from ..members import Members, Refused
+from ..members import ADMINISTRATOR, Members, Refused
 from .access import check_version
 from .committing import commit
 from .heart import Heart, Paused, Unfit
@@ -99,6 +101,8 @@ class Doorstep:
             # Read in any case: what is left unread when a socket is closed resets the connection,
             # and the other end may lose the answer.
             request = await _request(reader)
+            if request.get("do") == "administer":
+                return self._administer(uid, request)
             account = await asyncio.to_thread(account_of, uid)
             user = self._members.welcome(account.name, uid, account.shell)
             return await self._answer(user.name, request)
@@ -110,10 +114,21 @@ class Doorstep:
         except Unfit as unfit:
             return {"error": str(unfit), "todo": ""}
 
+    def _administer(self, uid: int, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the token of the administrator. Raises Refused for another account than our own.
+
+        The farm's account could read and change everything here anyway.
+        """
+        check_version(str(request.get("spe", "")))
+        if uid != os.geteuid():
+            todo = "Type it as that account, or ask its administrator."
+            raise Refused("only the account that runs the farm may do that", todo=todo)
+        return {**self._address(), "user": ADMINISTRATOR, "token": self._members.own_token()}
+
     async def _answer(self, name: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         check_version(str(request.get("spe", "")))
         if request.get("do") != "join":
-            raise Unfit("the farm's socket knows `join` alone")
+            raise Unfit("the farm's socket knows `join` and `administer`")
         token = self._members.issue(name, str(request.get("host", "")), self._clock())
         await commit(self._members, self._heart)
         log.info("%s has joined from %s", name, request["host"])

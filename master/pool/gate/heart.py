@@ -50,6 +50,9 @@ class Heart(Protocol):
     async def act(self, user: UserRow, job: int, act: str, about: Json) -> Json:
         """Cancel, pause or resume a job, or change its priority."""
 
+    async def why(self, user: UserRow, job: int) -> Json:
+        """Return the rule's own numbers about a job: whose turn it is, and which hosts fit."""
+
     async def grants(self, user: UserRow, place: str, seen: int, wait: float) -> Json:
         """Return the grants of a user's jobs there, newer than `seen`, or after `wait` s."""
 
@@ -60,7 +63,10 @@ class Heart(Protocol):
         """Return the list of hosts."""
 
     async def change_hosts(self, user: UserRow, change: Json) -> Json:
-        """Drain, use, bench, free, add or remove hosts."""
+        """Drain, use, bench or free hosts."""
+
+    async def status(self, user: UserRow) -> Json:
+        """Return how the farm itself is, and what it sees of each host."""
 
     def stream(self, user: UserRow) -> AsyncIterator[tuple[str, Json]]:
         """Yield ("list", all) first, then ("change", what has changed)."""

@@ -7,6 +7,7 @@ import math
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -25,6 +26,7 @@ from .sign_up import SignUp
 log = logging.getLogger("spe.farm")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 JOIN = "/join"  # the one path where a code stands in the place of a token
+LONGEST_VERSION = 40  # characters of a version that are kept
 NO_TOKEN = "no valid token: spe farm join"
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -43,10 +45,18 @@ class Gate:
         self._sign_up = SignUp(members, clock)
         self.limits = Limits()
         self._quiet = QuietLog(log)
+        self._heard: dict[tuple[str, str], tuple[str, float]] = {}
         app = web.Application(middlewares=[self._check], client_max_size=LARGEST)
         app.on_response_prepare.append(self._say)
         Routes(members, heart, self._sign_up).add_to(app)
         self._server = Server(app)
+
+    def heard(self) -> list[dict[str, Any]]:
+        """Return which user was heard from which host, by which version of spe, and when last."""
+        return [
+            {"user": user, "host": host, "spe": version, "heard": when}
+            for (user, host), (version, when) in sorted(self._heard.items())
+        ]
 
     @property
     def port(self) -> int:
@@ -79,6 +89,9 @@ class Gate:
             return web.json_response({"error": NO_TOKEN}, status=403)
         admit(request)  # the connection is no newcomer any more
         request["member"] = member
+        # As many as there are tokens. An old installation is needed as long as one speaks with it.
+        agent = version_of(request.headers.get("User-Agent", ""))[:LONGEST_VERSION]
+        self._heard[member.user.name, member.token.host] = agent, self._clock()
         answer = await self._limited(request, member.token.sha256, handler)
         if not answer.prepared:
             # Each answer says of which farm and epoch it is. Strangers are not told.

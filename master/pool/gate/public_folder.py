@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,14 @@ class PublicFolder:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         lock = os.open(LOCK, flags, 0o600, dir_fd=self._descriptor)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(lock)
         except OSError:
             os.close(lock)
             todo = "Stop it first, or give this one a folder of its own: --public DIR."
             what = "a farm of this account runs already"
             raise BusyError(what, where=str(self.path), todo=todo) from None
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         return lock
 
     def short_path(self, name: str) -> str:
@@ -83,6 +86,18 @@ class PublicFolder:
         """Let another farm have the folder. The address stays: users read that it is down."""
         os.close(self._lock)
         os.close(self._descriptor)
+
+
+def _lock(file: int) -> None:
+    """Lock a file for this process alone. Raises OSError."""
+    # Several times: `spe farm status` locks it for a moment to see whether a farm runs.
+    for _ in range(20):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(0.05)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _open(path: Path) -> int:

@@ -16,7 +16,7 @@ from .sign_up import SignUp
 from .stream import send_stream
 
 ACTS = ("cancel", "pause", "resume", "priority")  # all that a farm may order
-HOST_ACTS = ("drain", "use", "bench", "free", "add", "remove")
+HOST_ACTS = ("drain", "use", "bench", "free")  # hosts come and go by the hosts file alone
 LONGEST_WAIT = 60  # seconds of a long poll
 
 
@@ -42,6 +42,7 @@ class Routes:
             ("POST", "/jobs", self._submit),
             ("GET", "/jobs", self._jobs),
             ("POST", "/jobs/{job}/{act}", self._act),
+            ("GET", "/jobs/{job}/why", self._why),
             ("GET", "/grants", self._grants),
             ("POST", "/report", self._report),
             ("GET", "/hosts", self._hosts),
@@ -49,6 +50,7 @@ class Routes:
             ("GET", "/users", self._users),
             ("POST", "/users", self._change_users),
             ("POST", "/leave", self._leave),
+            ("GET", "/farm", self._farm),
         ]
         for method, path, ask in paths:
             app.router.add_route(method, path, _as_json(ask))
@@ -64,11 +66,8 @@ class Routes:
         return await self._heart.jobs(_allowed(request, Verb.LIST).user)
 
     async def _act(self, request: web.Request) -> Any:
-        job, act = job_number(request.match_info["job"]), request.match_info["act"]
-        owner = self._heart.owner_of(job)
-        if owner is None:
-            raise web.HTTPNotFound(text=f"there is no job {job}")
-        member = _allowed(request, Verb.ACT, owner)
+        act = request.match_info["act"]
+        job, member = self._job_of(request, Verb.ACT)
         if act not in ACTS:
             raise Unfit(f"a job can be told: {', '.join(ACTS)}")
         body = await read_body(request)
@@ -76,6 +75,18 @@ class Routes:
         if act == "priority":
             about = {"priority": whole("the priority", body.get("priority"), 0, 127)}
         return await self._heart.act(member.user, job, act, about)
+
+    async def _why(self, request: web.Request) -> Any:
+        job, member = self._job_of(request, Verb.WHY)
+        return await self._heart.why(member.user, job)
+
+    def _job_of(self, request: web.Request, verb: Verb) -> tuple[int, Member]:
+        """Return the job of a path, and who may do this to it. Raises Forbidden, HTTPNotFound."""
+        job = job_number(request.match_info["job"])
+        owner = self._heart.owner_of(job)
+        if owner is None:
+            raise web.HTTPNotFound(text=f"there is no job {job}")
+        return job, _allowed(request, verb, owner)
 
     async def _grants(self, request: web.Request) -> Any:
         member = _allowed(request, Verb.GRANTS, member_of(request).user.name)
@@ -106,6 +117,9 @@ class Routes:
             raise Unfit(f"`do` is one of {', '.join(HOST_ACTS)}")
         host_names("hosts", body.get("hosts"))
         return await self._heart.change_hosts(member.user, body)
+
+    async def _farm(self, request: web.Request) -> Any:
+        return await self._heart.status(_allowed(request, Verb.STATUS).user)
 
     async def _users(self, request: web.Request) -> Any:
         _allowed(request, Verb.USERS)

@@ -12,13 +12,16 @@ from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...errors import UsageError
 from ...record import record
 from ...session.run_folder import private_write
+from ..texts import is_host_name, is_user_name
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _URL = re.compile(r"https://(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\]):\d{1,5}")
+LARGEST_PORT = 65535
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,100}")
 
@@ -39,9 +42,19 @@ class Card:
     accepted: list[str]
     patterns: list[str]
 
-    def accepts(self, name: str) -> bool:
-        """Tell whether clients may be started on this host."""
-        return name in self.accepted or any(fnmatchcase(name, one) for one in self.patterns)
+    def accepts(self, name: object) -> bool:
+        """Tell whether clients may be started on what a farm says is the name of a host."""
+        if not is_host_name(name):
+            return False  # `lab*` is also like `lab:22` and `lab -oProxyCommand=…`
+        return name in self.accepted or self.matches(str(name))
+
+    def matches(self, name: str) -> bool:
+        """Tell whether a name is like one of the patterns.
+
+        No wildcard stands for a dot: who accepts `lab*` does not mean lab.example.com.
+        """
+        dots = name.count(".")
+        return any(fnmatchcase(name, one) and one.count(".") == dots for one in self.patterns)
 
 
 def folder() -> Path:
@@ -58,6 +71,28 @@ def load_cards() -> list[Card]:
 def find_card(srv: str) -> Card | None:
     """Return the farm of this name or ID. Raises UsageError."""
     return next((one for one in load_cards() if srv in (one.srv, one.farm)), None)
+
+
+def chosen_card(srv: str | None) -> Card:
+    """Return the farm of this name or ID; without one, the only farm that was joined.
+
+    Raises UsageError.
+    """
+    cards = load_cards()
+    if srv is not None:
+        found = next((one for one in cards if srv in (one.srv, one.farm)), None)
+        if found is None:
+            todo = f"Join it: spe farm join {srv}"
+            raise UsageError("you have not joined this farm", where=srv, todo=todo)
+        return found
+    if not cards:
+        todo = "Join one: spe farm join SRV"
+        raise UsageError("you have not joined a farm on this machine", todo=todo)
+    if len(cards) > 1:
+        named = ", ".join(one.srv for one in cards)
+        todo = f"Name one: --farm {cards[0].srv}"
+        raise UsageError(f"you have joined several farms: {named}", todo=todo)
+    return cards[0]
 
 
 def _load(path: Path) -> Card:
@@ -94,10 +129,11 @@ def checked_answer(answer: dict[str, Any], srv: str) -> dict[str, Any]:
     is_right = (
         isinstance(urls, list)
         and 0 < len(urls) <= 10
-        and all(isinstance(one, str) and _URL.fullmatch(one) for one in urls)
+        and all(isinstance(one, str) and _is_address(one) for one in urls)
         and _ID.fullmatch(whole["farm"])  # it becomes the name of a file
         and _FINGERPRINT.fullmatch(whole["fingerprint"])
         and _TOKEN.fullmatch(whole["token"])
+        and is_user_name(whole["user"])  # it is printed
     )
     if not is_right:
         raise UsageError(
@@ -106,10 +142,29 @@ def checked_answer(answer: dict[str, Any], srv: str) -> dict[str, Any]:
     return {**whole, "urls": urls}
 
 
-def check_pin(farm: str, fingerprint: str, srv: str) -> Card | None:
-    """Return the card of a farm that was joined before. Raises UsageError for a changed key."""
-    old = next((one for one in load_cards() if one.farm == farm), None)
-    if old is not None and old.fingerprint != fingerprint:
+def _is_address(url: str) -> bool:
+    """Tell whether this is an address of a gate that can be asked."""
+    if not _URL.fullmatch(url):
+        return False
+    try:
+        return 0 < (urlsplit(url).port or 0) <= LARGEST_PORT
+    except ValueError:  # more than a port can be, or brackets around what is no address
+        return False
+
+
+def earlier_card(farm: str, fingerprint: str, srv: str, account: str) -> Card | None:
+    """Return the card of a farm that was joined before. Raises UsageError for a changed key.
+
+    A farm whose registry came from a backup has another ID and the same key. Its card keeps the
+    first ID, by which the orders of its jobs are found.
+    """
+    cards = load_cards()
+    old = next((one for one in cards if one.farm == farm), None)
+    if old is None:
+        known = (srv, account, fingerprint)
+        same = (one for one in cards if (one.srv, one.account, one.fingerprint) == known)
+        return next(same, None)
+    if old.fingerprint != fingerprint:
         todo = (
             "Ask its administrator whether that is right. If it is: spe farm leave "
             f"{old.srv} --anyway, then join again."

@@ -33,6 +33,14 @@ def own_name() -> str:
     return socket.gethostname().partition(".")[0]
 
 
+def boot_id() -> str:
+    """Return what tells this boot of the machine from others; "" where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
 def knock(srv: str, account: str, public: str, ssh_config: Path | None = None) -> dict[str, Any]:
     """Return what the farm on `srv` answers to who joins. Raises UsageError."""
     request = {"do": "join", "host": own_name(), "spe": __version__}

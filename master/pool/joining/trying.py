@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ...record import record
-from .knocking import ssh_words
+from .knocking import said, ssh_words
 
 AT_ONCE = 8
 TIME = 30.0  # seconds for one host
@@ -66,9 +66,9 @@ def _try(host: str, ssh_config: Path | None) -> Tried:
         return Tried(host, "no answer", f"ssh {host}")
     if _SAID in done.stdout:
         return Tried(host)
-    said = done.stderr.lower()
+    told = done.stderr.lower()
     for words_of_ssh, fault, todo in _KINDS:
-        if words_of_ssh in said:
+        if words_of_ssh in told:
             return Tried(host, fault, todo.format(host=host))
     last = (done.stderr.strip().splitlines() or ["the login runs no commands"])[-1]
-    return Tried(host, last[:200], f"ssh {host}")
+    return Tried(host, said(last), f"ssh {host}")

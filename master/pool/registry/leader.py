@@ -53,7 +53,7 @@ def take_lead(connection: Connection, host: str, process: int, is_alone: bool) -
     )
 
 
-def confirm_lead(connection: Connection, epoch: int, **values: Any) -> None:
+def confirm_lead(connection: Connection, epoch: int, /, **values: Any) -> None:
     """Renew the lead and change `meta`. Raises LostLead when the epoch is not the caller's any more.
 
     It comes first in a transaction and locks the row until the end. So a transaction whose COMMIT

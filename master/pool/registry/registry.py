@@ -127,11 +127,15 @@ class Registry:
     def take_new_id(self) -> str:
         """Give the farm a new ID and return it: for a registry that comes from a backup.
 
-        Delegates know grants and numbers of the old ID that this registry does not know.
+        Delegates know grants and numbers of the old ID that this registry does not know. The epoch
+        is then the time in seconds, above each count of starts: masters have seen later epochs than
+        that of the backup, and refuse grants of an earlier one. Called before the first commit.
         """
-        farm = new_farm()
+        farm, epoch = new_farm(), max(self.epoch + 1, int(time.time()))
         with self._told(), self._engine.begin() as connection:
-            confirm_lead(connection, self.epoch, farm=farm)
+            confirm_lead(connection, self.epoch, farm=farm, epoch=epoch)
+        self.epoch = epoch
+        self._writer.follow(epoch)
         return farm
 
     def close(self, seconds: float = CLOSING) -> bool:

@@ -69,6 +69,10 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="registry", daemon=True)
         self._thread.start()
 
+    def follow(self, epoch: int) -> None:
+        """Commit in this epoch from now on."""
+        self._epoch = epoch
+
     def submit(self, changes: Changes) -> Future[None]:
         """Commit these changes after all earlier ones. The future ends when they are on disk."""
         future: Future[None] = Future()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
+from ...text import printable
 from ..farm import News
 from ..gate.bodies import whole
 from ..gate.heart import Unfit
@@ -14,8 +15,12 @@ from ..texts import is_host_name
 MOST_TEXT = 200  # characters of why a host is not up
 
 
-def read_news(said: Any) -> News:
-    """Return what is reported of one job. Raises Unfit."""
+def read_news(said: Any, known: Container[str]) -> News:
+    """Return what is reported of one job. Raises Unfit.
+
+    known: the farm's hosts. What is said of others is left out: a member could have the farm keep
+    a megabyte of names for each job.
+    """
     if not isinstance(said, dict):
         raise Unfit("what is reported of a job is no object")
     serial = said.get("serial")
@@ -25,16 +30,16 @@ def read_news(said: Any) -> News:
         serial=(whole("`serial`", serial[0]), whole("`serial`", serial[1])),
         epoch=whole("`epoch`", said.get("epoch")),
         number=whole("`number`", said.get("number")),
-        allowed=_counts("`allowed`", said),
-        out=_counts("`out`", said),
+        allowed=_counts("`allowed`", said, known),
+        out=_counts("`out`", said, known),
     )
     return News(
         report=report,
         wants=whole("`wants`", said.get("wants", 0)),
         copies=whole("`copies`", said.get("copies", 0)),
-        most=_counts("`most`", said),
-        up=frozenset(_hosts("`up`", said.get("up", []))),
-        faults=_faults(said.get("faults", {})),
+        most=_counts("`most`", said, known),
+        up=frozenset(host for host in _hosts("`up`", said.get("up", [])) if host in known),
+        faults=_faults(said.get("faults", {}), known),
         sets=whole("`sets`", said.get("sets", 0)),
         done=whole("`done`", said.get("done", 0)),
         failed=whole("`failed`", said.get("failed", 0)),
@@ -48,17 +53,18 @@ def _hosts(what: str, value: object) -> list[str]:
     return value
 
 
-def _counts(what: str, said: Mapping[str, Any]) -> dict[str, int]:
-    """Return an object of hosts with numbers."""
+def _counts(what: str, said: Mapping[str, Any], known: Container[str]) -> dict[str, int]:
+    """Return an object of known hosts with numbers."""
     value = said.get(what.strip("`"), {})
     if not isinstance(value, dict) or not all(is_host_name(one) for one in value):
         raise Unfit(f"{what} is no object of host names")
-    return {host: whole(what, number) for host, number in value.items()}
+    counts = {host: whole(what, number) for host, number in value.items()}
+    return {host: number for host, number in counts.items() if host in known}
 
 
-def _faults(value: object) -> dict[str, str]:
+def _faults(value: object, known: Container[str]) -> dict[str, str]:
     if not isinstance(value, dict) or not all(is_host_name(one) for one in value):
         raise Unfit("`faults` is no object of host names")
     if not all(isinstance(text, str) for text in value.values()):
         raise Unfit("`faults` has something that is no text")
-    return {host: str(text)[:MOST_TEXT] for host, text in value.items()}
+    return {host: printable(text)[:MOST_TEXT] for host, text in value.items() if host in known}

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, Protocol
 
 from ...errors import UsageError
+from ...text import printable
 from ..deal.weights import boost
 from ..farm import Farm, FarmJob
 from ..gate.heart import Json, Paused, Unfit
 from ..holding import Grant
 from ..ledger import Charge, Ledger, Moment
-from ..members import Changes
+from ..members import ADMINISTRATOR, Changes
 from ..rows import HostRow, JobRow, JobState, Row, UserRow
+from ..why import explain
 from .documents import grant_document, host_document, job_document
 from .reports import read_news
 from .sights import Sights
@@ -64,8 +66,10 @@ class Service:
         self._versions: dict[Place, int] = defaultdict(
             int
         )  # when something of a place changed last
+        self._heard: dict[Place, float] = {}  # when a delegate was heard last
         self._changed = asyncio.Condition()
         self._readers: set[asyncio.Queue[tuple[str, Json]]] = set()
+        self.facts: Callable[[], Json] = dict  # about the process, for `status`
 
     @property
     def epoch(self) -> int:
@@ -95,6 +99,7 @@ class Service:
         )
         farm.vacant = {name: look.cores for name, look in looks.items()}
         at = self._now()
+        self._ledger.halve_after(at, farm.settings.half_life)
         farm.used = lambda user: self._ledger.used(at, user)
         farm.tick(at.wall)
         self._charge(at)
@@ -163,6 +168,8 @@ class Service:
 
     async def submit(self, user: UserRow, place: str, job: Json) -> Json:
         """Enter a job whose delegate is on the host `place`."""
+        if user.name == ADMINISTRATOR:
+            raise Unfit("the account that runs the farm submits as a user: spe farm join")
         mine = [one for one in self._farm.jobs.values() if one.row.owner == user.name]
         if sum(not one.row.state.is_over for one in mine) >= MOST_WAITING:
             raise Unfit(f"{user.name} has {MOST_WAITING} jobs that are not over")
@@ -173,11 +180,15 @@ class Service:
             row = self._farm.submit(self._clock(), JobRow(0, user.name, place=place, **about))
         except UsageError as error:
             raise Unfit(error.line) from None
+        self._heard[user.name, place] = self._clock()
         await self._publish()
         return self._document(self._farm.jobs[row.id], user)
 
     def _document(self, job: FarmJob, user: UserRow) -> dict[str, Any]:
-        return job_document(job, user)
+        # After a restart of the farm it is as if all had been heard at its start.
+        at = self._heard.get((job.row.owner, job.row.place), job.heard)
+        heard = {"heard": at, "silence": max(0.0, self._clock() - at)}
+        return {**job_document(job, user), **heard}
 
     async def jobs(self, user: UserRow) -> Json:
         """Return the list of jobs, as this user may see it."""
@@ -203,9 +214,16 @@ class Service:
         await self._publish()
         return self._document(found, user)
 
+    async def why(self, user: UserRow, job: int) -> Json:
+        """Return the rule's own numbers about a job: whose turn it is, and which hosts fit."""
+        reasons = {name: self._sights.of(name).why for name in self._farm.hosts}
+        found = explain(self._farm, job, self._clock(), reasons)
+        return {**found, "job": self._document(self._farm.jobs[job], user)}
+
     async def grants(self, user: UserRow, place: str, seen: int, wait: float) -> Json:
         """Return the grants of a user's jobs there, newer than `seen`, or after `wait` s."""
         at = (user.name, place)
+        self._heard[at] = self._clock()
         try:
             async with asyncio.timeout(wait), self._changed:
                 await self._changed.wait_for(lambda: self._versions[at] > seen)
@@ -216,13 +234,22 @@ class Service:
             for number, job in self._farm.jobs.items()
             if (job.row.owner, job.row.place) == at and number in self._sent
         }
+        # A job that ended before it got a grant has none, and its delegate waits for its end.
+        jobs |= {
+            str(number): grant_document(job.row, Grant(self.epoch, 0, {}), self._farm.hosts)
+            for number, job in self._farm.jobs.items()
+            if (job.row.owner, job.row.place) == at
+            and job.row.state.is_over
+            and number not in self._sent
+        }
         return {"seen": self._versions[at], "jobs": jobs}
 
     async def report(self, user: UserRow, place: str, report: Json) -> Json:
         """Take what a delegate says about its jobs."""
         now, unknown = self._clock(), []
+        self._heard[user.name, place] = now
         read = {int(number): said for number, said in report.get("jobs", {}).items()}
-        news = {number: read_news(said) for number, said in read.items()}
+        news = {number: read_news(said, self._farm.hosts) for number, said in read.items()}
         for number, one in news.items():
             job = self._farm.jobs.get(number)
             if job is None or job.row.place != place:
@@ -234,7 +261,7 @@ class Service:
                 cores = {host: n * job.row.cores for host, n in one.report.allowed.items()}
                 self._ledger.settle(self._now(), number, cores)
             if ended := read[number].get("ended"):
-                self._farm.end(now, number, str(ended)[:MOST_OUTCOME])
+                self._farm.end(now, number, printable(str(ended)[:MOST_OUTCOME]))
         try:
             await self._publish()
         except OSError as error:
@@ -250,26 +277,35 @@ class Service:
         return {"hosts": found}
 
     async def change_hosts(self, user: UserRow, change: Json) -> Json:
-        """Drain, use, bench, free, add or remove hosts."""
+        """Drain, use, bench or free hosts. What is used again has no faults any more."""
         named, known = change["hosts"], self._farm.hosts
         unknown = [host for host in named if host not in known]
-        if unknown and change["do"] != "add":
+        if unknown:
             raise Unfit(f"there is no host {unknown[0]}")
-        rows = [self._changed_host(known.get(host), host, change) for host in named]
+        rows = [self._changed_host(known[host], change) for host in named]
         await asyncio.wrap_future(self._store.commit(rows))
         self._farm.hosts |= {row.name: row for row in rows}
+        if change["do"] == "use":
+            for job in self._farm.jobs.values():
+                job.faults = {one: what for one, what in job.faults.items() if one not in named}
         return await self.hosts(user)
 
     @staticmethod
-    def _changed_host(row: HostRow | None, name: str, change: Mapping[str, Any]) -> HostRow:
-        if row is None:
-            slots = change.get("slots", 1)
-            return HostRow(name, slots, change.get("most", slots))
+    def _changed_host(row: HostRow, change: Mapping[str, Any]) -> HostRow:
         if change["do"] in ("drain", "bench"):
             return replace(row, active=False, reason=f"{change['do']}ed by hand")
-        if change["do"] in ("use", "add"):
+        if change["do"] == "use":
             return replace(row, active=True, reason="")
         raise Unfit(f"{change['do']} is not built yet")
+
+    async def status(self, user: UserRow) -> Json:
+        """Return how the farm is, and what it sees of each host. `facts` has what it is told."""
+        states = Counter(str(job.row.state) for job in self._farm.jobs.values())
+        about = self._sights.seen_by_watchers(time.monotonic())
+        listed = (await self.hosts(user))["hosts"]
+        hosts = [{**one, **about.get(one["name"], {})} for one in listed]
+        is_leader = self._store.is_leader(time.monotonic())
+        return {**self.facts(), "deals": is_leader, "jobs": dict(states), "hosts": hosts}
 
     async def stream(self, user: UserRow) -> AsyncIterator[tuple[str, Json]]:
         """Yield ("list", all) first, then ("change", what has changed)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..deal.vacancy import HostLoads, Look, Vacancy, vacant
 from ..rows import HostRow
@@ -79,6 +79,21 @@ class Sights:
     def of(self, name: str) -> Vacancy:
         """Return what may be granted on a host, as of the last look."""
         return self._vacancies.get(name, Vacancy(0, 0, "it was not looked at yet"))
+
+    def seen_by_watchers(self, now: float) -> Mapping[str, dict[str, Any]]:
+        """Return what the watcher of each host has seen, for the administrator."""
+        return {
+            name: {
+                "heard": round(now - when, 1),
+                "unheard": self._watchers.unheard(name),
+                "load": list(seen.load),
+                "cores": seen.cores,
+                "boot": seen.boot,
+                "sees_others": seen.sees_others,
+                "others": self._loads.others(now, name),
+            }
+            for name, (when, seen) in self._watchers.seen.items()
+        }
 
     def measured(self) -> dict[tuple[str, str], float]:
         """Return the cores that accounts use: (account, host) -> a mean of some minutes."""

@@ -30,11 +30,15 @@ class Watchers:
         self._seen: dict[str, tuple[float, Seen]] = {}
         self._lock = threading.Lock()
 
-    def watch(self, hosts: Mapping[str, Host]) -> None:
+    def watch(self, hosts: Mapping[str, Host], interval: float = 0.0) -> None:
         """Watch these hosts from now on, and no others. A changed line is a new start.
 
         hosts: name in the farm -> the way there, which for the farm's own host is `localhost`.
+        interval: seconds between two lines of a watcher, 0 for as before.
         """
+        if interval and interval != self.interval:
+            self.interval = interval
+            self.watch({})  # a watcher is told its interval once, when it starts
         for name, watched in list(self._hosts.items()):
             if hosts.get(name) != watched.host:
                 watched.close()

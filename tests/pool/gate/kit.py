@@ -70,6 +70,9 @@ class FakeHeart:
     async def act(self, user: UserRow, job: int, act: str, about: Json) -> Json:
         return self._note("act", user.name, job, act, about)
 
+    async def why(self, user: UserRow, job: int) -> Json:
+        return self._note("why", user.name, job)
+
     async def grants(self, user: UserRow, place: str, seen: int, wait: float) -> Json:
         answer = self._note("grants", user.name, place, seen, wait)
         if wait:
@@ -85,6 +88,9 @@ class FakeHeart:
 
     async def change_hosts(self, user: UserRow, change: Json) -> Json:
         return self._note("change_hosts", user.name, change)
+
+    async def status(self, user: UserRow) -> Json:
+        return self._note("status", user.name)
 
     async def stream(self, user: UserRow) -> AsyncIterator[tuple[str, Json]]:
         yield "list", {"jobs": [1, 2], "name": "a\nevent: list"}

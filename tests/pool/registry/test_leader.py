@@ -128,6 +128,17 @@ def test_a_registry_from_a_backup_gets_a_new_id_and_keeps_its_rows(registry: Reg
     assert everything(registry) == by_key([job(1)])
 
 
+def test_the_epoch_of_a_registry_from_a_backup_is_above_all_that_masters_have_seen(registry: Registry) -> None:
+    before = registry.epoch
+    registry.take_new_id()
+    assert registry.epoch == registry.load().epoch > before + 1_000_000_000, "above any number of starts"
+    again = registry.epoch
+    registry.take_new_id()
+    assert registry.epoch > again, "also of a backup of the same second"
+    registry.commit([job(1)]).result()
+    assert registry.is_leader(time.monotonic())
+
+
 def test_a_closed_registry_takes_no_commit(registry: Registry) -> None:
     registry.close()
     with pytest.raises(StoreError, match="the registry is closed"):

@@ -1,6 +1,6 @@
 """A farm and its users as processes of real accounts.
 
-Run as a script by one of them: `people.py farm|submit|delegate|ask …`, as tests start it.
+Users type `spe submit`; what has no command yet is done by this file as a script: `people.py farm|join|ask …`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -32,6 +33,7 @@ class Town:
         self.root = Path(tempfile.mkdtemp(prefix="spe-town-"))
         self.root.chmod(0o755)
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.joined: set[str] = set()
         for who in (FARM, ADA, BEN):
             self.private(f"home-{who}", who)
         self.private("public", FARM).chmod(0o755)
@@ -51,11 +53,22 @@ class Town:
         (folder / "spe.yaml").write_text(f"command: sh -c '{program}'\nresults: {{who: stdout}}\n{grid}\n")
         return folder
 
-    def words(self, who: str, *words: str) -> list[str]:
+    def account(self, who: str) -> list[str]:
         # Python may lie where other accounts cannot look; their own files stay their own, by their modes.
         account = [f"--reuid={who}", f"--regid={who}", "--clear-groups"]
         caps = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-        return [self.setpriv, *account, *caps, sys.executable, __file__, *words]
+        return [self.setpriv, *account, *caps]
+
+    def words(self, who: str, *words: str) -> list[str]:
+        return [*self.account(who), sys.executable, __file__, *words]
+
+    def spe(self, who: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+        """What a user types in a folder."""
+        command = [*self.account(who), sys.executable, "-P", "-m", "spe", *words]
+        env = self.environment(who)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=env, timeout=120)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
 
     def environment(self, who: str) -> dict[str, str]:
         tests = Path(__file__).parents[2]
@@ -95,9 +108,36 @@ class Town:
         )
         return process
 
-    def submit(self, who: str, folder: Path, priority: int = 64) -> int:
-        found = self.said(who, "submit", str(self.root / "public"), str(folder), str(priority))
-        return int(found["id"])
+    def join(self, who: str) -> None:
+        if who not in self.joined:
+            self.said(who, "join", str(self.root / "public"))
+            self.joined.add(who)
+
+    def submit(self, who: str, folder: Path, *words: str) -> int:
+        """Submit the sweep of a folder by the command; it starts the delegate."""
+        self.join(who)
+        done = self.spe(who, folder, "submit", "--json", *words)
+        assert done.returncode == 0, done
+        return int(json.loads(done.stdout)["id"])
+
+    def delegate(self, who: str) -> int:
+        """The process of a user's delegate; 0 for none."""
+        uid = pwd.getpwnam(who).pw_uid
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (path / "cmdline").read_bytes()
+                if b"\0farm\0delegate\0" in words and path.stat().st_uid == uid:
+                    return int(path.name)
+            except OSError:
+                continue
+        return 0
+
+    def kill_delegate(self, who: str) -> None:
+        from waiting import wait_until
+
+        pid = self.delegate(who)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: self.delegate(who) == 0, "it is gone", story=self.logs)
 
     def ask(self, who: str, method: str, path: str, body: Any = None) -> Any:
         return self.said(who, "ask", method, path, json.dumps(body))
@@ -106,7 +146,8 @@ class Town:
         return {one["id"]: one for one in self.ask(who, "GET", "/jobs")["jobs"]}
 
     def logs(self) -> str:
-        return "\n".join(f"--- {path.name}\n{path.read_text()[-2000:]}" for path in self.root.glob("*.log"))
+        logs = [*self.root.glob("*.log"), *self.root.glob("home-*/.local/share/spe/delegate/*.log")]
+        return "\n".join(f"--- {path.name}\n{path.read_text()[-2000:]}" for path in logs)
 
     def remove(self) -> None:
         import shutil
@@ -171,10 +212,6 @@ def main(what: str, *words: str) -> None:
     """Be one of the processes."""
     import logging
 
-    from spe.delegate import orders
-    from spe.delegate.delegate import Delegate
-    from spe.model import Host
-    from spe.pool.hosts_file import FarmHost
     from spe.pool.joining.answering import ask_gate
     from spe.pool.service.process import FarmOptions, run_farm
 
@@ -182,19 +219,15 @@ def main(what: str, *words: str) -> None:
     if what == "farm":
         users = Path(words[0]).parent / "home-proxy" / "users.txt"
         users.write_text(f"{ADA}\n{BEN}\n")
-        hosts = (FarmHost("localhost", Host("localhost"), int(words[1])),)
+        hosts = users.with_name("hosts.txt")
+        hosts.write_text(f"localhost slots={words[1]}\n")
         os.umask(0o022)
-        asyncio.run(run_farm(FarmOptions(hosts, users=str(users), address="127.0.0.1", public=words[0]), Calm()))
+        options = FarmOptions(str(hosts), "localhost", users=str(users), address="127.0.0.1", public=words[0])
+        asyncio.run(run_farm(options, Calm()))
         return
-    card = _card(words[0] if what == "submit" else "")
-    if what == "submit":
-        folder = Path(words[1])
-        about = {"name": folder.name, "priority": int(words[2])}
-        job = ask_gate(card.urls, card.fingerprint, card.token, "POST", "/jobs", about)
-        orders.save(orders.Order(card.farm, job["id"], [], str(folder), str(folder / "runs" / folder.name), card.host))
-        print(json.dumps(job))
-    elif what == "delegate":
-        Delegate(card, card.host).run()
+    card = _card(words[0] if what == "join" else "")
+    if what == "join":
+        print(json.dumps({"farm": card.farm}))
     else:
         body = json.loads(words[2])
         print(json.dumps(ask_gate(card.urls, card.fingerprint, card.token, words[0], words[1], body)))

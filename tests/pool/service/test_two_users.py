@@ -56,10 +56,8 @@ def test_each_task_runs_as_its_owner_and_both_get_slots(place: Town) -> None:
     ada, ben = place.sweep(ADA, "ada", PROGRAM, 40), place.sweep(BEN, "ben", PROGRAM, 40)
     first = place.submit(ADA, ada)
     assert place.jobs()[first]["state"] in ("waiting", "pending")
-    place.start(ADA, "delegate")
     wait_until(lambda: programs()[ADA] == 4, "she alone has all slots", seconds=60, story=place.logs)
     second = place.submit(BEN, ben)
-    place.start(BEN, "delegate")
     seen: Counter[str] = Counter()
 
     def both_finished() -> bool:
@@ -91,7 +89,6 @@ def test_a_farm_that_is_killed_loses_no_job_and_jobs_go_on_without_it(place: Tow
     farm = place.farm()
     ada = place.sweep(ADA, "ada", PROGRAM, 40)
     job = place.submit(ADA, ada)
-    place.start(ADA, "delegate")
     wait_until(lambda: programs()[ADA] == 4, "it runs", seconds=60, story=place.logs)
     farm.send_signal(signal.SIGKILL)
     farm.wait()
@@ -107,15 +104,14 @@ def test_a_master_and_a_delegate_that_are_killed_are_started_again(place: Town) 
     place.farm()
     ada = place.sweep(ADA, "ada", PROGRAM, 40)
     job = place.submit(ADA, ada)
-    delegate = place.start(ADA, "delegate")
     wait_until(lambda: programs()[ADA] == 4, "it runs", seconds=60, story=place.logs)
-    delegate.send_signal(signal.SIGKILL)
-    delegate.wait()
+    place.kill_delegate(ADA)
     import json
 
     master = json.loads((ada / "runs" / "ada" / "master.json").read_text())["pid"]
     os.kill(master, signal.SIGKILL)
-    place.start(ADA, "delegate")
+    other = place.sweep(ADA, "other", "true", 1)
+    place.submit(ADA, other)  # any command that needs a delegate starts it
     wait_until(lambda: finished(place, job), "the job ends", seconds=120, story=place.logs)
     assert owners(ada) == {ADA}
 
@@ -123,7 +119,6 @@ def test_a_master_and_a_delegate_that_are_killed_are_started_again(place: Town) 
 def test_a_cancelled_job_ends_and_its_slots_are_free(place: Town) -> None:
     place.farm()
     job = place.submit(ADA, place.sweep(ADA, "ada", "sleep 300", 40))
-    place.start(ADA, "delegate")
     wait_until(lambda: sum(place.jobs()[job]["hosts"].values()) == 4, "it has slots", seconds=60, story=place.logs)
     assert place.ask(ADA, "POST", f"/jobs/{job}/cancel", {})["state"] == "cancelled"
     wait_until(

@@ -200,6 +200,14 @@ def test_the_farms_own_host_is_watched_by_a_child(start: Start) -> None:
     assert found.sees_others
 
 
+def test_another_interval_starts_the_watchers_anew(start: Start) -> None:
+    here = Host("localhost")
+    watchers = start(None, here, interval=300)
+    watchers.watch({"localhost": here}, 0.5)
+    assert watchers.interval == 0.5
+    assert seen(watchers, "localhost")  # long before the first line of the one that looks every 5 min
+
+
 def test_hosts_that_hang_never_block_others(start: Start, tmp_path: Path) -> None:
     """Twenty that accept a connection and say nothing, and one that works."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
