@@ -1,9 +1,9 @@
-"""The farm over simulated hours: who waits how long, what starts of clients bring, how often slots move. No time passes.
+"""The farm over simulated hours: who waits how long, what starts of clients bring, how often slots move.
 
     python bench/farm_simulation.py [SEEDS] [HOURS]
 
-The heart of the farm, its ledger and its rule are the real ones; masters, hosts and time are pretended
-(tests/pool/simulated). Users come by chance, with jobs of short tasks, of minutes, of up to ten hours, of both, and
+The heart of the farm, its ledger and its rule are the real ones; masters, hosts and time are
+pretended (tests/pool/simulated_*.py). Users come by chance, with jobs of short tasks, of minutes, of up to ten hours, of both, and
 crowds of single tasks, at priorities from 0 to 127. Hosts go and come back, and people sit down at them.
 """
 
@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from pool.simulated.arrivals import HOUR, habits
-from pool.simulated.hours import Hours
-from pool.simulated.seen import Seen
+from pool.simulated_arrivals import HOUR, habits
+from pool.simulated_hours import Hours
+from pool.simulated_seen import Seen
 
 
 def main(seeds: int = 20, hours: float = 6.0) -> None:
@@ -41,9 +41,17 @@ def line(seen: Seen) -> str:
     worst = seen.longest()
     excess = max((wait.excess for wait in seen.waits), default=0.0)
     minutes = seen.seconds / 60
-    return (f"used {seen.used / max(1, seen.usable):.3f} held {seen.used / max(1, seen.held):.3f} starts {len(seen.starts())} vain {seen.in_vain():.2f} "
-            f"({len(seen.starts(60))}: {seen.in_vain(60):.2f}) changes {seen.changes / minutes:.1f} moved {seen.moved / minutes:.1f} "
-            f"swings {seen.swings / minutes:.2f} worst {worst.seconds if worst else 0:.0f} paper {worst.on_paper if worst else 0:.0f} p{worst.priority if worst else 0} excess {excess:.0f}")  # fmt: skip
+    words = [
+        f"used {seen.used / max(1, seen.usable):.3f}",
+        f"starts {len(seen.starts())}, in vain {seen.in_vain():.2f}",
+        f"of jobs of a minute and more {len(seen.starts(60))}, in vain {seen.in_vain(60):.2f}",
+        f"a minute: changes {seen.changes / minutes:.1f}, slots {seen.moved / minutes:.1f}",
+        f"swings {seen.swings / minutes:.2f}",
+        f"beyond paper and one task {excess:.0f} s",
+    ]
+    if worst:
+        words.append(f"longest wait {worst.seconds:.0f} s, on paper {worst.on_paper:.0f}, priority {worst.priority}")
+    return "; ".join(words)
 
 
 if __name__ == "__main__":

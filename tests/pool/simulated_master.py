@@ -36,9 +36,7 @@ class Client:
 class Master:
     """One job of a user with tasks of these lengths. Lives from the job's submission to its end."""
 
-    def __init__(
-        self, number: int, owner: str, kind: str, lengths: Iterable[float], chance: random.Random
-    ) -> None:
+    def __init__(self, number: int, owner: str, kind: str, lengths: Iterable[float], chance: random.Random) -> None:
         self.number, self.owner, self.kind = number, owner, kind
         self.waiting = deque(lengths)
         self.sets = len(self.waiting)
@@ -142,4 +140,3 @@ class Master:
             sets=self.sets,
             done=self.done,
         )
-

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from spe.pool.farm import Farm
 from spe.pool.holding import Slots
 
-from .master import START, Client, Master
+from .simulated_master import START, Client, Master
 
 BACK = 60.0  # seconds within which a change that is taken back counts as swinging
 
@@ -86,7 +86,13 @@ class Seen:
         self._look_at_waits(now, step, wanting, running, there, last_end)
 
     def _look_at_waits(
-        self, now: float, step: float, wanting: Mapping[str, Master], running: Mapping[str, int], there: int, last: float
+        self,
+        now: float,
+        step: float,
+        wanting: Mapping[str, Master],
+        running: Mapping[str, int],
+        there: int,
+        last: float,
     ) -> None:
         on_paper = {self.farm.jobs[job].row.owner for job, hosts in self.farm.targets.items() if hosts}
         for user in [user for user in self._waiting if user not in wanting or running.get(user)]:

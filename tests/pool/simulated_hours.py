@@ -11,9 +11,9 @@ from spe.pool.holding import Grant
 from spe.pool.ledger import Charge, Ledger, Moment
 from spe.pool.rows import HostRow, JobRow, JobState, UserRow
 
-from .arrivals import Arrival, Weather
-from .master import Master
-from .seen import Seen
+from .simulated_arrivals import Arrival, Weather
+from .simulated_master import Master
+from .simulated_seen import Seen
 
 NOTHING = Grant(0, 0)
 
@@ -22,7 +22,12 @@ class Hours:
     """A farm with its users and hosts. The only parts that are pretended are masters, hosts and time."""
 
     def __init__(
-        self, hosts: Mapping[str, int], users: Iterable[str], arrivals: Iterable[Arrival], seed: int, unrest: float = 1.0
+        self,
+        hosts: Mapping[str, int],
+        users: Iterable[str],
+        arrivals: Iterable[Arrival],
+        seed: int,
+        unrest: float = 1.0,
     ) -> None:
         """unrest: how often hosts go and people come; 0 for never."""
         self.chance = random.Random(seed)
