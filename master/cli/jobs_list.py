@@ -35,6 +35,7 @@ def command(
     """
     from ..delegate.jobs import OVER, all_jobs, state_of
     from ..delegate.starting import card_with_delegate
+    from ..delegate.trouble import noted
 
     card = card_with_delegate(srv)
     found = all_jobs(card)
@@ -44,6 +45,8 @@ def command(
         found = [one for one in found if one["state"] == state]
     elif not all_:
         found = [one for one in found if one["state"] not in OVER]
+    if why := noted(card):
+        click.echo(f"spe: your delegate here: {why}", err=True)
     if json_:
         print_json(found)
         return

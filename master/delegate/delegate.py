@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from typing import Any
 
 from ..errors import UsageError
-from ..pool.joining.answering import NoAnswer, ask_gate
-from ..pool.joining.cards import Card
-from . import orders
+from ..pool.joining.answering import NoAnswer, Paused, ask_gate
+from ..pool.joining.cards import Card, load_card
+from . import orders, trouble
+from .address import moved
 from .answers import read_grants
 from .masters import Master
 
 log = logging.getLogger("spe.delegate")
 PAUSE = 1.0  # seconds between two turns: so often masters are asked, too
+COME_BACK = 15.0  # seconds within which a delegate tries again after a lost connection
+LOOK_AGAIN = 60.0  # seconds without an answer after which the address is looked at again
 LINGER = 10.0  # seconds for which a delegate without a job stays: a next one may be submitted
 
 
@@ -25,12 +29,14 @@ class Delegate:
         self._card, self._place = card, place
         self._masters: dict[int, Master] = {}
         self._idle_since = time.monotonic()
-        self._is_silent = False
+        self._trouble = ""
         self._epoch = 0  # the newest one of the farm
+        self._heard = self._looked = time.monotonic()  # when the farm answered, and was looked for
+        self._has_left = False
 
     def run(self) -> None:
-        """Work until no job is left."""
-        while True:
+        """Work until no job is left, or the user has left the farm."""
+        while not self._has_left:
             self._take_orders()
             if self._masters:
                 self._idle_since = time.monotonic()
@@ -41,13 +47,23 @@ class Delegate:
     def _one_turn(self) -> float:
         """Do one turn. Return the seconds until the next one."""
         try:
+            self._take_card()
+            if self._has_left:
+                return 0.0
             self._turn()
-            self._note_silence("")
+            self._heard = time.monotonic()
+            self._note_trouble("")
         except NoAnswer as error:
             # Jobs go on with what they were granted.
-            self._note_silence(error.line)
+            self._note_trouble(error.line)
+            self._look_again()
+            # All delegates have lost the farm at once, and must not come back at once.
+            return random.uniform(PAUSE, COME_BACK)
+        except Paused as error:
+            self._note_trouble(error.line)
+            return max(PAUSE, error.pause)
         except UsageError as error:
-            self._note_silence(error.line)
+            self._note_trouble(error.line)
             return 10 * PAUSE
         except Exception:
             # Nothing that a farm answers may end this process: its jobs need it.
@@ -55,15 +71,39 @@ class Delegate:
             return 10 * PAUSE
         return PAUSE
 
-    def _note_silence(self, why: str) -> None:
-        if bool(why) is not self._is_silent:
-            self._is_silent = bool(why)
+    def _note_trouble(self, why: str) -> None:
+        """Log why the farm does not answer, and keep it for `spe jobs`."""
+        if why == self._trouble:
+            return
+        if bool(why) is not bool(self._trouble):
             log.warning("%s", why or "the farm answers again")
+        self._trouble = why
+        trouble.note(self._card, why)
+
+    def _take_card(self) -> None:
+        """Take the card as it is now: its user may have accepted hosts, or joined anew."""
+        card = load_card(self._card.farm, self._card.host)
+        if card is None:
+            log.warning("its user has left the farm")
+            self._has_left = True
+            return
+        self._card = card
+
+    def _look_again(self) -> None:
+        """Look where the farm is now, once it has not answered for a while."""
+        now = time.monotonic()
+        if min(now - self._heard, now - self._looked) < LOOK_AGAIN:
+            return
+        self._looked = now
+        try:
+            self._card = moved(self._card, self._epoch)
+        except UsageError as error:
+            log.warning("the farm was looked for: %s", error.line)
 
     def _take_orders(self) -> None:
         for order in orders.load(self._card.farm, self._place):
             if order.job not in self._masters:
-                self._masters[order.job] = Master(order, self._card.accepts)
+                self._masters[order.job] = Master(order, lambda host: self._card.accepts(host))
 
     def _turn(self) -> None:
         """Ask for grants, tell the masters, and report."""

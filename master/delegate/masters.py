@@ -13,16 +13,21 @@ from typing import Any
 
 from ..errors import SpeError, UsageError
 from ..model import TaskState
+from ..pool.joining.knocking import boot_id
 from ..session import detached
 from ..session.calling import find
 from ..session.living import living
 from ..store.reader import Reader
+from ..text import printable
 from . import orders
 from .answers import Granted
 from .orders import Order
 
 CLIENTS_END = 300.0  # seconds after which clients without a master have ended and cleared up
+GONE = 60.0  # seconds after which a folder that is missing does not come back
+NOTHING_RAN = (2, 3)  # exit codes of a run with an error that its user must know
 STARTS = 3  # of a master that ends before it has answered; then the job is given up
+LONGEST_WORDS = 10_000  # bytes at the end of a log
 Json = Mapping[str, Any]
 
 
@@ -39,6 +44,7 @@ class Master:
         self._was_up = order.has_begun
         self._heard = time.monotonic()  # when the master answered last
         self._is_stopped = False
+        self._gone_since: float | None = None  # the folder of the job
         self._report: dict[str, Any] | None = None  # the latest
         self.ended = ""  # how it ended, in one sentence
 
@@ -46,7 +52,7 @@ class Master:
         """Do what a grant asks for, and return the report to the farm; None while there is none."""
         if grant.state == "cancelled":
             self._stop()
-        elif living(self._folder) is None:
+        elif not self._lives():
             self._start_if_granted(grant)
         if self.ended:
             return self._last_report()
@@ -63,6 +69,13 @@ class Master:
         said["faults"] = {**said.get("faults", {}), **dict.fromkeys(refused, why)}
         self._report = said
         return said
+
+    def _lives(self) -> bool:
+        """Tell whether the run is going on. What ran before this boot of the machine is dead.
+
+        Its number and its beginning may be those of another process now.
+        """
+        return self.order.boot in ("", boot_id()) and living(self._folder) is not None
 
     def _note_begun(self) -> None:
         """Remember that the run has answered, also for the next delegate."""
@@ -84,28 +97,49 @@ class Master:
             return  # it is only just beginning
         if self._was_up and detached.killed(self._folder) is None:
             self.ended = "its run has ended"
+            if self._process is not None and self._process.returncode in NOTHING_RAN:
+                self.ended += f": {last_words(self._folder)}"
             return
         if self._starts >= STARTS:
-            self.ended = f"its run does not start: see {self._folder / detached.LOG}"
+            self.ended = f"its run does not start: {last_words(self._folder)}"
             return
-        if not Path(self.order.cwd).is_dir():
-            # Checked first: to make the run's folder would make the sweep's anew, without its files.
+        if (self._was_up or any(grant.tasks.values())) and self._has_folder():
+            self._start()
+
+    def _has_folder(self) -> bool:
+        """Tell whether the folder of the sweep is there. A job is over once it is gone for a while.
+
+        Asked first: to make the run's folder would make the sweep's anew, without its files.
+        """
+        try:
+            if Path(self.order.cwd).is_dir():
+                self._gone_since = None
+                return True
+        except OSError:
+            pass  # a file system that does not answer may come back
+        now = time.monotonic()
+        self._gone_since = now if self._gone_since is None else self._gone_since
+        if now - self._gone_since >= GONE:
             self.ended = f"the folder of its sweep is gone: {self.order.cwd}"
-            return
-        if self._was_up or any(grant.tasks.values()):
-            self._starts += 1
-            given = self.order.given.encode()
-            try:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self._process = detached.begin(
-                    self._words(), self._folder, given, cwd=self.order.cwd
-                )
-            except OSError as error:
-                self.ended = f"its folder cannot be used: {error}"
+        return False
+
+    def _start(self) -> None:
+        """Start the run."""
+        self._starts += 1
+        if self.order.boot not in ("", boot_id()):
+            # From now on what lives in the folder is of this boot.
+            self.order = replace(self.order, boot=boot_id())
+            orders.save(self.order)
+        given = self.order.given.encode()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._process = detached.begin(self._words(), self._folder, given, cwd=self.order.cwd)
+        except OSError as error:
+            self.ended = f"its folder cannot be used: {error}"
 
     def _stop(self) -> None:
         """End a job that was cancelled."""
-        if living(self._folder) is None:
+        if not self._lives():
             # Clients of a master that was killed work on until they have borne its silence.
             was_killed = detached.killed(self._folder) is not None
             if not was_killed or time.monotonic() - self._heard > CLIENTS_END:
@@ -138,6 +172,21 @@ class Master:
             connection.close()
         found = said.get("said") if isinstance(said, dict) else None
         return found if isinstance(found, dict) else {} if found else None
+
+
+def last_words(folder: Path) -> str:
+    """Return what a run that did not come up has said last, in one line, and where more stands."""
+    log = folder / detached.LOG
+    try:
+        text = log.read_bytes()[-LONGEST_WORDS:].decode("utf-8", "replace")
+    except OSError:
+        return f"see {log}"
+    lines = text.splitlines()
+    # An error begins with `spe: `, and its next step stands in the line behind.
+    at = max((at for at, line in enumerate(lines) if line.startswith("spe: ")), default=None)
+    if at is None:
+        return f"see {log}"
+    return printable(lines[at].removeprefix("spe: "))[:160]
 
 
 def _counts(folder: Path) -> dict[str, int]:

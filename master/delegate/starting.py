@@ -70,7 +70,7 @@ def ensure_delegate(card: Card) -> bool:
 
 
 def card_with_delegate(srv: str | None) -> Card:
-    """Return the farm that is meant, after its delegate was started if jobs of this place wait for it.
+    """Return the farm that is meant, after its delegate was started if jobs of this place need it.
 
     Raises UsageError.
     """

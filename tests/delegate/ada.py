@@ -11,11 +11,13 @@ from typing import Any
 from spe.delegate import orders
 from spe.delegate.delegate import Delegate
 from spe.pool.joining.cards import Card, save_card
+from spe.pool.joining.knocking import own_name
 from spe.session.living import living
 
 from .evil_gate import EvilGate, answer
 
 HERE = "localhost"
+PLACE = own_name()
 JOB, EPOCH = 7, 5
 #: An `ssh` that notes its words and reaches nothing.
 SSH = """#!/bin/sh
@@ -43,15 +45,15 @@ class Ada:
         (self.sweep / "spe.yaml").write_text("command: ./work {{ x }}\nparameters: {grid: {x: [1, 2, 3]}}\n")
         self.runs = self.sweep / "runs" / "sweep"
         self.card = Card(
-            gate.farm, "srv", "farm", "", [gate.url], gate.keys.fingerprint, "ada", "t" * 40, "here", [HERE], ["lab*"]
+            gate.farm, "srv", "farm", "", [gate.url], gate.keys.fingerprint, "ada", "t" * 40, PLACE, [HERE], ["lab*"]
         )
         save_card(self.card)
 
     def submit(self, farm: str = EvilGate.farm, job: int = JOB) -> None:
-        orders.save(orders.Order(farm, job, [], str(self.sweep), str(self.runs), "here"))
+        orders.save(orders.Order(farm, job, [], str(self.sweep), str(self.runs), PLACE))
 
     def delegate(self) -> Delegate:
-        made = Delegate(self.card, "here")
+        made = Delegate(self.card, PLACE)
         made._take_orders()
         return made
 

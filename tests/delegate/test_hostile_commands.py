@@ -13,7 +13,7 @@ from spe.cli import jobs as jobs_command
 from spe.delegate import orders
 from spe.pool.joining.cards import save_card
 
-from .ada import HERE, JOB, Ada
+from .ada import HERE, JOB, PLACE, Ada
 from .evil_gate import NO_ANSWERS, NO_NUMBERS, EvilGate, answer
 from .test_mistakes import spe
 
@@ -92,7 +92,7 @@ def test_a_command_survives_all_lists_that_are_none(
     assert codes & {1, 2} or words[-1] == "--anyway", "most were refused"
     names = {word for word in ada.ssh_was_told if "=" not in word and not word.startswith(("-", "echo"))}
     assert names <= {"lab01", HERE}, "what was tried are hosts of these names"
-    assert orders.load(gate.farm, "here") == []
+    assert orders.load(gate.farm, PLACE) == []
 
 
 def test_a_list_of_the_right_shape_is_shown_with_its_texts_made_harmless(
@@ -116,11 +116,11 @@ def test_each_command_that_asks_a_farm_is_among_them() -> None:
 def test_a_job_gets_a_number_that_is_one_and_that_no_other_job_of_the_user_has(ada: Ada, gate: EvilGate) -> None:
     gate.answers |= {"/hosts": answer({"hosts": [HOST]}), "GET /jobs": answer({"jobs": []})}
     ada.submit()
-    before = orders.load(gate.farm, "here")
+    before = orders.load(gate.farm, PLACE)
     for number in (*NO_NUMBERS, 0, JOB, "../../evil", "7"):
         gate.answers["POST /jobs"] = answer({"id": number, "priority": EVIL})
         code, said = spe(*SUBMIT, folder=ada.sweep)
         assert code == 2 and ("no number" in said or "twice" in said), (number, said)
         assert is_harmless(said)
-        assert orders.load(gate.farm, "here") == before, "her other job keeps its order"
+        assert orders.load(gate.farm, PLACE) == before, "her other job keeps its order"
     assert json.dumps(gate.asked).count('"y') == 0, "the farm hears of no command and no parameter"

@@ -19,7 +19,7 @@ from spe.model import Host
 from spe.runner.wiring import launch_options
 from waiting import wait_until
 
-from .ada import EPOCH, HERE, JOB, Ada
+from .ada import EPOCH, HERE, JOB, PLACE, Ada
 from .evil_gate import NO_ANSWERS, NO_NUMBERS, OTHER_NAMES, WRONG_NAMES, EvilGate, answer
 
 
@@ -93,7 +93,7 @@ def test_whatever_the_farm_answers_the_delegate_lives_and_its_job_goes_on(
     wait_until(is_over, "the job ends", story=lambda: caplog.text)
     assert (ada.runs / "results.csv").read_text().count("\n") == 4
     assert ada.ssh_was_told == []
-    assert orders.load(gate.farm, "here") == []
+    assert orders.load(gate.farm, PLACE) == []
 
 
 def test_clients_are_started_on_accepted_names_alone_and_the_farm_is_told_of_the_others(

@@ -14,7 +14,7 @@ from spe.pool.joining import answering
 from spe.pool.joining.cards import Card, checked_answer, load_cards, save_card
 from spe.pool.joining.invitations import read_invitation, write_invitation
 
-from .ada import Ada
+from .ada import PLACE, Ada
 from .evil_gate import NO_ANSWERS, OTHER_NAMES, WRONG_NAMES, EvilGate, answer
 
 
@@ -86,7 +86,7 @@ def test_an_answer_to_who_joins_that_is_not_in_order_is_not_kept(
     assert isinstance(ended, SpeError) and "no proper address" in str(ended), said
     assert is_harmless(said)
     folder = ada.root / "home" / ".config" / "spe"
-    assert [one.name for one in folder.rglob("*.json")] == [f"{gate.farm}.json"], "hers of before"
+    assert [one.name for one in folder.rglob("*.json")] == [f"{gate.farm}@{PLACE}.json"], "hers of before"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_farm_that_comes_with_another_key_is_refused_and_the_token_is_not_sent
     joins: Any, gate: EvilGate, ada: Ada
 ) -> None:
     # By its ID it is a farm that she has joined; its key is another one.
-    card = json.loads((ada.root / "home/.config/spe/farms/f00d.json").read_text())
+    card = json.loads((ada.root / "home/.config/spe/farms" / f"f00d@{PLACE}.json").read_text())
     save_card(Card(**{**card, "fingerprint": "1" * 64}))
     gate.answers |= {"/join": answer(JOINED | {"farm": gate.farm}), "/hosts": answer({"hosts": []})}
     ended, _ = joins()

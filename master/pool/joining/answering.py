@@ -20,11 +20,20 @@ from .knocking import said
 
 TIME = 20.0  # seconds of silence
 WHOLE_TIME = 60.0  # seconds of an answer from its first byte to its last
+LONGEST_PAUSE = 300.0  # seconds: no farm can keep a delegate silent for longer
 LONGEST = 20_000_000  # bytes of an answer
 
 
 class NoAnswer(UsageError):
     """The farm cannot be reached."""
+
+
+class Paused(UsageError):
+    """The farm cannot answer now. pause: seconds after which to ask again."""
+
+    def __init__(self, what: str, where: str, pause: float) -> None:
+        super().__init__(what, where=where, todo=f"Try again in {pause:.0f} s.")
+        self.pause = pause
 
 
 def ask_gate(
@@ -74,6 +83,8 @@ def _ask(url: str, fingerprint: str, token: str, method: str, path: str, body: A
         found = None
     if not isinstance(found, dict):
         raise UsageError(f"the answer is not that of a farm ({answer.status})", where=url)
+    if answer.status in (429, 503):
+        raise Paused(said(found.get("error", answer.reason)), url, _pause(answer))
     if answer.status == 403:
         todo = said(found.get("todo", "")) or "Join it again: spe farm join."
         raise UsageError(said(found.get("error", answer.reason)), where=url, todo=todo)
@@ -97,6 +108,13 @@ def _harmless(value: Any) -> Any:
     if isinstance(value, dict):
         return {printable(key): _harmless(one) for key, one in value.items()}
     return value
+
+
+def _pause(answer: http.client.HTTPResponse) -> float:
+    """Return the seconds after which a farm wants to be asked again."""
+    given = answer.getheader("Retry-After", "")
+    is_number = given.isascii() and given.isdecimal() and len(given) < 6
+    return min(LONGEST_PAUSE, float(given)) if is_number else 1.0
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """What a user keeps of each farm: token, pinned address, and the hosts that he accepts.
 
-One file a farm: ~/.config/spe/farms/ID.json, 0600 in a folder of 0700.
+One file a farm and host: ~/.config/spe/farms/ID@HOST.json, 0600 in a folder of 0700.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import re
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from ...errors import UsageError
 from ...record import record
 from ...session.run_folder import private_write
 from ..texts import is_host_name, is_user_name
+from .knocking import own_name
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _URL = re.compile(r"https://(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\]):\d{1,5}")
@@ -64,8 +65,19 @@ def folder() -> Path:
 
 
 def load_cards() -> list[Card]:
-    """Return all farms that were joined. Raises UsageError for a damaged file."""
-    return [_load(path) for path in sorted(folder().glob("*.json"))]
+    """Return all farms that were joined on this host. Raises UsageError for a damaged file."""
+    return [_load(path) for path in sorted(folder().glob(f"*@{own_name()}.json"))]
+
+
+def load_card(farm: str, host: str) -> Card | None:
+    """Return the card of a farm on one host as it is now. Raises UsageError for a damaged file."""
+    path = _path(farm, host)
+    return _load(path) if path.exists() else None
+
+
+def _path(farm: str, host: str) -> Path:
+    # A token is bound to one host, and several hosts may share this folder.
+    return folder() / f"{farm}@{host}.json"
 
 
 def find_card(srv: str) -> Card | None:
@@ -110,7 +122,7 @@ def save_card(card: Card) -> None:
     try:
         where.mkdir(mode=0o700, parents=True, exist_ok=True)
         where.chmod(0o700)
-        private_write(where / f"{card.farm}.json", json.dumps(asdict(card), indent=1) + "\n")
+        private_write(_path(card.farm, card.host), json.dumps(asdict(card), indent=1) + "\n")
     except OSError as error:
         raise UsageError(
             f"the token cannot be stored: {error.strerror}", where=str(where)
@@ -118,8 +130,8 @@ def save_card(card: Card) -> None:
 
 
 def remove_card(card: Card) -> None:
-    """Forget a farm."""
-    (folder() / f"{card.farm}.json").unlink(missing_ok=True)
+    """Forget a farm on this host."""
+    _path(card.farm, card.host).unlink(missing_ok=True)
 
 
 def checked_answer(answer: dict[str, Any], srv: str) -> dict[str, Any]:
@@ -127,9 +139,7 @@ def checked_answer(answer: dict[str, Any], srv: str) -> dict[str, Any]:
     urls = answer.get("urls")
     whole = {word: str(answer.get(word, "")) for word in ("farm", "fingerprint", "user", "token")}
     is_right = (
-        isinstance(urls, list)
-        and 0 < len(urls) <= 10
-        and all(isinstance(one, str) and _is_address(one) for one in urls)
+        are_addresses(urls)
         and _ID.fullmatch(whole["farm"])  # it becomes the name of a file
         and _FINGERPRINT.fullmatch(whole["fingerprint"])
         and _TOKEN.fullmatch(whole["token"])
@@ -140,6 +150,13 @@ def checked_answer(answer: dict[str, Any], srv: str) -> dict[str, Any]:
             "the farm's answer has no proper address", where=srv, todo="Ask its administrator."
         )
     return {**whole, "urls": urls}
+
+
+def are_addresses(urls: object) -> TypeGuard[list[str]]:
+    """Tell whether these are the addresses of a gate."""
+    if not isinstance(urls, list) or not 0 < len(urls) <= 10:
+        return False
+    return all(isinstance(one, str) and _is_address(one) for one in urls)
 
 
 def _is_address(url: str) -> bool:
@@ -153,12 +170,13 @@ def _is_address(url: str) -> bool:
 
 
 def earlier_card(farm: str, fingerprint: str, srv: str, account: str) -> Card | None:
-    """Return the card of a farm that was joined before. Raises UsageError for a changed key.
+    """Return the card of a farm that was joined before, here or on a host that shares the home.
 
+    Raises UsageError for a changed key.
     A farm whose registry came from a backup has another ID and the same key. Its card keeps the
     first ID, by which the orders of its jobs are found.
     """
-    cards = load_cards()
+    cards = load_cards() + [_load(path) for path in sorted(folder().glob("*@*.json"))]
     old = next((one for one in cards if one.farm == farm), None)
     if old is None:
         known = (srv, account, fingerprint)

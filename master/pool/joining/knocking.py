@@ -58,6 +58,25 @@ def knock(srv: str, account: str, public: str, ssh_config: Path | None = None) -
     return answer
 
 
+def look(srv: str, account: str, public: str) -> dict[str, Any]:
+    """Return where the farm on `srv` is now, asked in the same way as a token. Raises UsageError.
+
+    Nobody may be there to answer questions of ssh.
+    """
+    folder = public_folder(account, public)
+    if is_here(srv):
+        try:
+            found: dict[str, Any] = socket_check.look(account, folder)
+        except socket_check.Doubt as doubt:
+            raise UsageError(doubt.args[0], where=srv, todo=doubt.args[1]) from None
+    else:
+        asked = {"account": account, "folder": folder, "request": socket_check.LOOK}
+        found = _there(srv, asked, None, "-o", "BatchMode=yes")
+    if "error" in found:
+        raise UsageError(said(found["error"]), where=srv, todo=said(found.get("todo", "")))
+    return found
+
+
 def said(text: object) -> str:
     """Return a text of the farm for the terminal: what a false one could send does nothing there."""
     return printable(" ".join(str(text).split()))[:300]
@@ -69,11 +88,13 @@ def ssh_words(target: str, ssh_config: Path | None, *more: str) -> list[str]:
     return ["ssh", "-T", *config, *more, "--", target]
 
 
-def _there(srv: str, asked: dict[str, Any], ssh_config: Path | None) -> dict[str, Any]:
+def _there(
+    srv: str, asked: dict[str, Any], ssh_config: Path | None, *options: str
+) -> dict[str, Any]:
     """Run the check on the farm's host. Its text goes through standard input, into no file."""
     text = Path(socket_check.__file__).read_text(encoding="utf-8")
     program = f"{text}\nmain({json.dumps(asked)!r})\n"
-    words = [*ssh_words(srv, ssh_config), "exec python3 -"]
+    words = [*ssh_words(srv, ssh_config, *options), "exec python3 -"]
     todo = f"Try: ssh {srv}. Without a login there, join with a code: --code"
     try:
         done = subprocess.run(

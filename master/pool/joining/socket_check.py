@@ -16,6 +16,7 @@ from typing import Any
 MARK = "spe-farm-answer "  # a login may print other lines before
 LONGEST = 64 * 1024  # bytes of an answer and of farm.json
 TIME = 20.0  # seconds of silence
+LOOK = {"do": "look"}  # the request that asks for the address alone, not at the socket
 ALL_UIDS = 2**32 - 1
 
 
@@ -65,8 +66,12 @@ def _open_folder(folder: str, uid: int, account: str) -> int:
     return descriptor
 
 
-def _check_files(descriptor: int, folder: str, uid: int, account: str) -> None:
-    for name, is_right in (("farm.json", stat.S_ISREG), ("socket", stat.S_ISSOCK)):
+_ADDRESS = ("farm.json", stat.S_ISREG)
+_SOCKET = ("socket", stat.S_ISSOCK)
+
+
+def _check_files(descriptor: int, folder: str, uid: int, account: str, *files: Any) -> None:
+    for name, is_right in files:
         path = os.path.join(folder, name)
         try:
             found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
@@ -99,23 +104,46 @@ def _connected(descriptor: int, folder: str, uid: int, account: str) -> socket.s
     return connection
 
 
-def ask(account: str, folder: str, request: Any) -> Any:
-    """Return the farm's answer to a request. Raises Doubt."""
+def _uid_of(account: str) -> int:
+    """Return the uid of the farm's account, as this process sees it."""
     if not maps_all_uids():
         todo = "Join from outside of the container."
         raise Doubt(
             "this is a container, from inside of which nobody can check whose the farm is", todo
         )
     try:
-        uid = pwd.getpwnam(account).pw_uid
+        return pwd.getpwnam(account).pw_uid
     except (KeyError, ValueError):
         raise Doubt(
             f"there is no account {account!a} on the farm's host",
             "Name it: --account NAME",
         ) from None
+
+
+def look(account: str, folder: str) -> Any:
+    """Return the farm's address, which may be a new one since a token was given. Raises Doubt."""
+    uid = _uid_of(account)
     descriptor = _open_folder(folder, uid, account)
     try:
-        _check_files(descriptor, folder, uid, account)
+        _check_files(descriptor, folder, uid, account, _ADDRESS)
+        file = os.open("farm.json", os.O_RDONLY | os.O_NOFOLLOW, dir_fd=descriptor)
+        with open(file, "rb") as stream:
+            found = json.loads(stream.read(LONGEST).decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        raise Doubt(f"{folder}/farm.json cannot be read", "Ask the farm's administrator.") from None
+    finally:
+        os.close(descriptor)
+    if not isinstance(found, dict):
+        raise Doubt(f"{folder}/farm.json is no address", "Ask the farm's administrator.")
+    return found
+
+
+def ask(account: str, folder: str, request: Any) -> Any:
+    """Return the farm's answer to a request. Raises Doubt."""
+    uid = _uid_of(account)
+    descriptor = _open_folder(folder, uid, account)
+    try:
+        _check_files(descriptor, folder, uid, account, _ADDRESS, _SOCKET)
         connection = _connected(descriptor, folder, uid, account)
     finally:
         os.close(descriptor)
@@ -140,7 +168,10 @@ def main(asked: str) -> None:
     """Print the answer to what is asked: {"account", "folder", "request"} as JSON."""
     given = json.loads(asked)
     try:
-        answer = ask(given["account"], given["folder"], given["request"])
+        if given["request"] == LOOK:
+            answer = look(given["account"], given["folder"])
+        else:
+            answer = ask(given["account"], given["folder"], given["request"])
     except Doubt as doubt:
         answer = {"error": doubt.args[0], "todo": doubt.args[1]}
     sys.stdout.write(MARK + json.dumps(answer) + "\n")

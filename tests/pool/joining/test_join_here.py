@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from needs import need_program
 from spe.pool.joining.invitations import write_invitation
+from spe.pool.joining.knocking import own_name
 
 from ..gate.kit import ADA, ADA_UID, BEN_UID, FARM, FARM_UID, MALLORY_UID, as_account, farm_process
 from ..gate.test_doorstep import home, place
@@ -74,7 +75,7 @@ def test_a_user_joins_accepts_hosts_by_a_pattern_and_leaves(farm: Path, place: P
     assert card["accepted"] == ["h01", "h02"]
     folder = home(place, ADA_UID) / ".config" / "spe" / "farms"
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert (folder / "f00d.json").stat().st_mode & 0o777 == 0o600
+    assert (folder / f"f00d@{own_name()}.json").stat().st_mode & 0o777 == 0o600
     assert card["token"] not in said
     assert join(place, "join", HERE, "--update", "--yes")[0] == 1
     assert cards(place)[0]["accepted"] == ["h01", "h02", "h03"]
@@ -202,7 +203,7 @@ def test_a_changed_key_is_refused_and_said_and_the_old_card_stays(farm: Path, pl
 
 def test_a_gate_with_another_key_gets_no_token(farm: Path, place: Path) -> None:
     assert join(place, "join", HERE)[0] == 0
-    path = home(place, ADA_UID) / ".config" / "spe" / "farms" / "f00d.json"
+    path = home(place, ADA_UID) / ".config" / "spe" / "farms" / f"f00d@{own_name()}.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"fingerprint": "0" * 64}))
     code, said = join(place, "join", HERE, "--update")
     assert code == 2
