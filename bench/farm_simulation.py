@@ -3,8 +3,9 @@
     python bench/farm_simulation.py [SEEDS] [HOURS]
 
 The heart of the farm, its ledger and its rule are the real ones; masters, hosts and time are
-pretended (tests/pool/simulated_*.py). Users come by chance, with jobs of short tasks, of minutes, of up to ten hours, of both, and
-crowds of single tasks, at priorities from 0 to 127. Hosts go and come back, and people sit down at them.
+pretended (tests/pool/simulated_*.py). Users come by chance, with jobs of short tasks, of
+minutes, of up to ten hours, of both, and crowds of single tasks, at priorities from 0 to 127. Hosts go and come back,
+and people sit down at them.
 """
 
 from __future__ import annotations
