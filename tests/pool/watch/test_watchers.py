@@ -174,11 +174,11 @@ def test_hidden_processes_are_said(lab: Lab, hosts: list[LabHost], start: Start)
 
 def test_clients_are_told_with_their_slots_and_jobs(lab: Lab, hosts: list[LabHost], start: Start) -> None:
     (lab.folder / "h01" / "tmp" / "spe-client.pyz").write_text("import time; time.sleep(600)")
-    hosts[0].shell("setsid python3 /tmp/spe-client.pyz --master x --slots 3 --job 17 >/dev/null 2>&1 </dev/null &")
+    hosts[0].shell("setsid python3 /tmp/spe-client.pyz --master x --slots 3 --job f0/17 >/dev/null 2>&1 </dev/null &")
     watchers = start(lab, Host("h01"))
     wait_until(lambda: seen(watchers).clients, "it is seen")
     (client,) = seen(watchers).clients
-    assert (client.account, client.slots, client.job) == (USER, 3, 17)
+    assert (client.account, client.slots, client.job) == (USER, 3, "f0/17")
 
 
 def test_hosts_are_added_and_left_out(lab: Lab, hosts: list[LabHost], start: Start) -> None:
