@@ -41,6 +41,7 @@
     help       Explain a command, an option, a key, a word or a message
     hosts      Show the hosts of a sweep, or change what a running one does with them
     init       Write the files of a first sweep, which lie in first_sweep/
+    job_option  `--job ID`: the sweep of a job on a farm, also on another machine
     jobs       The commands about the jobs of a farm; each stands in a file of its own, jobs_*.py
     jobs_cancel  End jobs
     jobs_list  List the jobs of a farm

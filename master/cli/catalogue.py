@@ -112,7 +112,7 @@ _TITLES = {
     "Hosts": "-j --hosts -F --accept-new-host-keys --all-hosts --granted",
     _OUTPUT: "--lines --keep-order --tag --rows --json --plain --quiet --verbose",
     _CONTROL: "--keep --fresh --missing --anyway --detach --dry --until --add --after --after-any",
-    "Which sweep": "--file --name --at --from-run",
+    "Which sweep": "--file --name --job --at --from-run",
     "Job": "--farm --priority --group --info --label --memory --time --exclude --here-and-now",
 }
 _KEYS = {

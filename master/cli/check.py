@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..text import sets
-from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, volume
+from .common import as_json, load, print_json, start_logging, sweep_file_to_run, sweep_name, volume
 from .completion import paths
 from .execution import find_mistakes, find_targets
 from .grouped_command import GroupedCommand
@@ -38,7 +38,7 @@ FIRST = 3  # command lines that are shown, and the last one
 @click.option("--dry", is_flag=True, help="Show the plan only; contact no host and run nothing.")
 @run_options
 @anyway_option
-@sweep_file
+@sweep_file_to_run
 @sweep_name
 @as_json
 @volume

@@ -15,6 +15,7 @@ import click
 from ..errors import UsageError
 from ..text import printable
 from .completion import names_of_sweeps
+from .job_option import takes_job
 
 if TYPE_CHECKING:
     from ..results.leftovers import Leftovers
@@ -38,13 +39,18 @@ def volume(command: F) -> F:
 
 
 def sweep_file(command: F) -> F:
-    """Add the option -f FILE."""
-    return _file("-f", "--file")(command)
+    """Add the options -f FILE and --job ID, for commands about a sweep that has a folder."""
+    return _file("-f", "--file")(takes_job(command))
 
 
 def sweep_file_by_its_long_name(command: F) -> F:
-    """Add the option --file FILE, for commands whose -f means to follow."""
-    return _file("--file")(command)
+    """Add the options --file FILE and --job ID, for commands whose -f means to follow."""
+    return _file("--file")(takes_job(command))
+
+
+def sweep_file_to_run(command: F) -> F:
+    """Add the option -f FILE, for commands about a sweep as it stands in its file."""
+    return _file("-f", "--file")(command)
 
 
 def _file(*names: str) -> Callable[[F], F]:

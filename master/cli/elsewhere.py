@@ -61,6 +61,11 @@ class _Called:
 _called = _Called()
 
 
+def note_call_from_afar() -> None:
+    """Note the place that another machine called this one, for messages."""
+    _called.from_afar = os.environ.pop(PLACE_HERE, "") or _called.from_afar
+
+
 def named_from_afar(error: SpeError) -> str:
     """Return an error as text. Where the command was called by --at, it names this place."""
     place = _called.from_afar
@@ -112,7 +117,7 @@ def anywhere_with_config(command: Callable[..., Any]) -> Callable[..., Any]:
     def here_or_there(*words: Any, at: str | None, **options: Any) -> Any:
         if at:
             return run_there(at, options["ssh_config"], sys.argv[1:])
-        _called.from_afar = os.environ.pop(PLACE_HERE, "")
+        note_call_from_afar()
         if os.environ.pop(LISTENS, ""):
             threading.Thread(target=_end_with_stdin, daemon=True).start()
         # Such a command may have nothing to print for hours, and would not notice the end of

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -97,6 +98,8 @@ def run_to_its_end(
     mistakes = find_mistakes(sweep, census, options, anyway)
     _warn(progress, (*sweep.warnings, *census.warnings, *mistakes))
     folder = run_folder(sweep)
+    if not options.granted:
+        _warn(progress, _jobs_of(folder))
     make_run_folder(folder)
     _warn(progress, filesystem.warnings(folder))  # before anything is stored there
     # For a command whose output breaks off: the run goes on, and its last words name this file.
@@ -109,6 +112,17 @@ def run_to_its_end(
         sweep.recipe.files.digests.save()
     reminders = (*census.reminders, *mistakes) if outcome.statistics.failed else ()
     return Ended(outcome, progress, reminders)
+
+
+def _jobs_of(folder: Path) -> list[str]:
+    """Return a warning for each job of a farm that is to run the same sweep."""
+    from ..delegate import orders
+
+    # The lock keeps two runs apart. A job whose run has not begun holds none.
+    return [
+        f"job {one.job} of a farm is to run this sweep, too: spe jobs cancel {one.job} takes it back"
+        for one in orders.of_folder(folder)
+    ]
 
 
 def find_targets(sweep: Sweep) -> tuple[Target, ...]:

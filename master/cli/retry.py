@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..errors import UsageError
 from .common import as_json, folder_of, load, sweep_file, sweep_name, volume
 from .detaching import run_detached
 from .elsewhere import anywhere_with_config
 from .execution import execute, find_targets
 from .grouped_command import GroupedCommand
+from .job_option import job_of_command
 from .output import plain_option
 from .run_options import (
     anyway_option,
@@ -55,12 +58,26 @@ def command(
     """
     if told_the_running_one(file, name, numbers, json_, quiet, options):
         return 0
+    _refuse_job(folder_of(file, name))
     sweep = load(file, name=name)
     if detach:
         find_targets(sweep)
         return run_detached(sweep, quiet)
     chosen = make_options(**options, retry=True, retry_numbers=numbers)
     return execute(sweep, chosen, json_, quiet, verbose, anyway)
+
+
+def _refuse_job(folder: Path) -> None:
+    """Raise UsageError for the sweep of a job of a farm whose run does not go on."""
+    from ..session.living import living
+
+    job = job_of_command()
+    # The lock of one that goes on refuses a second run.
+    if job is not None and living(folder) is None:
+        assert job.order is not None, "its folder is here"
+        what = "its run does not go on, and `spe retry` would run its sets without the farm"
+        todo = f"On hosts of your own, it does so in the folder of the sweep: cd {shlex.quote(job.order.cwd)}"
+        raise UsageError(what, where=f"job {job.job}", todo=todo)
 
 
 def told_the_running_one(

@@ -21,7 +21,7 @@ DATABASE = "sweep.db"
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, metavar="NAME...")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @sweep_file
 @volume
@@ -34,10 +34,15 @@ def command(names: tuple[str, ...], yes: bool, file: Path, quiet: bool, verbose:
     Example: spe rm simulate-2
     Example: spe rm -y old1 old2
     """
+    if not names:
+        raise click.UsageError("Missing argument 'NAME...'.")
     folders = [_checked(file.parent / "runs", name) for name in dict.fromkeys(names)]
     _tell_and_ask(folders, yes, quiet)
+    from ..delegate import orders  # late: a no needs none
+
     for folder in folders:
         _remove(folder)
+        orders.forget(folder)
         if not quiet:
             click.echo(f"removed {folder}", err=True)
     return 0

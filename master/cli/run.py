@@ -14,7 +14,7 @@ import click
 from ..errors import BusyError
 from .adding import added_to_running, refuse_with_add, with_its_options
 from .after import after_options, folder_of_waiting, sweep_before
-from .common import as_json, load, sweep_file, sweep_name, tell, volume
+from .common import as_json, load, sweep_file_to_run, sweep_name, tell, volume
 from .completion import paths
 from .detaching import run_detached, wait_detached
 from .execution import execute, find_targets, show_dry
@@ -57,7 +57,7 @@ LOOK = 0.2  # seconds until a run that has begun meanwhile is looked at again
 @click.option("--dry", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--until", metavar="TIME", help="Begin nothing after 18:00, or after 2h.")
 @click.option("--granted", is_flag=True, hidden=True, help="A farm grants hosts, and tasks on them.")
-@sweep_file
+@sweep_file_to_run
 @sweep_name
 @as_json
 @plain_option

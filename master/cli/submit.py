@@ -12,7 +12,7 @@ import click
 
 from ..errors import UsageError
 from ..text import counted, sets
-from .common import as_json, load, print_json, sweep_file, sweep_name, volume
+from .common import as_json, load, print_json, sweep_file_to_run, sweep_name, volume
 from .completion import paths
 from .execution import find_mistakes, find_targets
 from .farm_options import job_options, take_job_options, words_of_run
@@ -45,7 +45,7 @@ OWN_LOAD = 0.9  # load per core above which a run without the farm starts nothin
 @run_options
 @change_options
 @anyway_option
-@sweep_file
+@sweep_file_to_run
 @sweep_name
 @as_json
 @volume

@@ -51,7 +51,7 @@ class Master:
     def step(self, grant: Granted) -> dict[str, Any] | None:
         """Do what a grant asks for, and return the report to the farm; None while there is none."""
         if grant.state == "cancelled":
-            self._stop()
+            self._stop(grant)
         elif not self._lives():
             self._start_if_granted(grant)
         if self.ended:
@@ -137,15 +137,25 @@ class Master:
         except OSError as error:
             self.ended = f"its folder cannot be used: {error}"
 
-    def _stop(self) -> None:
+    def _stop(self, grant: Granted) -> None:
         """End a job that was cancelled."""
-        if not self._lives():
+        if self._lives() and not self._is_of_job(grant):
+            self.ended = "cancelled"
+        elif not self._lives():
             # Clients of a master that was killed work on until they have borne its silence.
             was_killed = detached.killed(self._folder) is not None
             if not was_killed or time.monotonic() - self._heard > CLIENTS_END:
                 self.ended = "cancelled"
         elif not self._is_stopped:
             self._is_stopped = self._tell({"do": "stop", "now": True}) is not None
+
+    def _is_of_job(self, grant: Granted) -> bool:
+        """Tell whether the run there is that of the job, and no other one of its user."""
+        if self._was_up or (self._process is not None and self._process.poll() is None):
+            return True
+        # It may have been begun by a delegate that died. Only a run of a job takes in grants.
+        order = {"do": "allow", "epoch": grant.epoch, "number": grant.number}
+        return self._tell({**order, "tasks": {}, "slots": {}}) is not None
 
     def _last_report(self) -> dict[str, Any]:
         """Return that nothing of the job is out any more."""

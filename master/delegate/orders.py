@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UsageError
@@ -42,8 +43,7 @@ def save(order: Order) -> None:
     where = folder()
     try:
         where.mkdir(mode=0o700, parents=True, exist_ok=True)
-        text = json.dumps({name: getattr(order, name) for name in Order.__dataclass_fields__})
-        private_write(_path(order.farm, order.job), text)
+        private_write(_path(order.farm, order.job), _text(order))
     except OSError as error:
         todo = "The delegate cannot start what it has no copy of; make room, or free the folder."
         raise UsageError(f"cannot be written: {error}", where=str(where), todo=todo) from error
@@ -67,6 +67,11 @@ def with_number(job: int) -> list[Order]:
     return list(found.values())
 
 
+def of_folder(runs: Path) -> list[Order]:
+    """Return the orders whose jobs are to run in this folder, which is runs/<name>/."""
+    return [one for one in _read(folder()) if _is_in(one, runs)]
+
+
 def end(order: Order) -> None:
     """Keep an order for those who look at its results, since its job is over."""
     # A folder of its own: the delegate reads all orders that may run once a second.
@@ -75,13 +80,31 @@ def end(order: Order) -> None:
     # Without the file the order was never stored, or another delegate has ended it.
     with suppress(FileNotFoundError):
         os.replace(path, _over() / path.name)
+        if order.given:
+            # It may be large, and nothing reads it any more.
+            private_write(_over() / path.name, _text(replace(order, given="")))
+
+
+def may_run(order: Order) -> bool:
+    """Tell whether the job of an order is not over, as far as its delegate knows."""
+    return _path(order.farm, order.job).exists()
 
 
 def forget(runs: Path) -> None:
-    """Remove the orders of a run's folder whose jobs are over: the folder is removed, too."""
+    """Remove the orders of a run's folder whose jobs are over: the folder was removed, too."""
     for one in _read(_over()):
-        if Path(one.runs) == runs:
+        if _is_in(one, runs):
             (_over() / _path(one.farm, one.job).name).unlink(missing_ok=True)
+
+
+def _text(order: Order) -> str:
+    return json.dumps({name: getattr(order, name) for name in Order.__dataclass_fields__})
+
+
+def _is_in(order: Order, runs: Path) -> bool:
+    there = Path(order.runs)
+    # The name first: few paths are looked up. One of both may lead through a link.
+    return there.name == runs.name and there.resolve() == runs.resolve()
 
 
 def _read(where: Path, job: int | None = None) -> list[Order]:

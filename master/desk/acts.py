@@ -110,7 +110,8 @@ class Acts:
         """Hand out tasks again."""
         self._refuse_when_closed()
         if not self.desk.dispatch.steering.resume():
-            raise UsageError("the sweep is not paused")
+            todo = "If its farm has paused it: spe jobs resume." if self.granted else ""
+            raise UsageError("the sweep is not paused", todo=todo)
         await self._make_durable()
         return self._noted("resumed", "the sweep goes on")
 

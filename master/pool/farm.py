@@ -51,6 +51,7 @@ class News:
     done: int = 0
     failed: int = 0
     is_over: bool = False
+    is_paused: bool = False  # by its owner, at the run itself
 
 
 @dataclass
@@ -76,6 +77,11 @@ class FarmJob:
     def is_asking(self) -> bool:
         """True when slots are of use to it."""
         return not self.row.state.is_over and self.row.state is not JobState.PAUSED
+
+    @property
+    def is_paused_by_itself(self) -> bool:
+        """True when its owner paused its run, and the farm has not paused the job."""
+        return self.is_asking and self.news is not None and self.news.is_paused
 
 
 def _licence(word: str) -> tuple[str, int]:
@@ -190,7 +196,12 @@ class Farm:
         job.heard = now
         if not job.holding.hear(news.report):
             return
+        was_paused = job.is_paused_by_itself
         job.news = news
+        if job.is_paused_by_itself is not was_paused:
+            self._replace(job)  # its state is shown as another one
+            what = "paused" if news.is_paused else "resumed"
+            self._note(now, number, job.row.state, f"{what} at its own run")
         self._store_held(job)
         for host in news.faults:
             times, until = job.faults.get(host, (0, 0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,14 @@ def test_a_job_that_is_over_is_not_run_again_and_is_still_found_by_its_number() 
     assert orders.load("f1", "lab07") == []
     assert orders.with_number(17) == [order(17)]
     orders.end(order(17))  # by another delegate, too
+    assert orders.with_number(17) == [order(17)]
+
+
+def test_the_standard_input_of_a_job_that_is_over_is_not_kept() -> None:
+    with_list = replace(order(17), given="1\n2\n")
+    orders.save(with_list)
+    assert orders.with_number(17) == [with_list]
+    orders.end(with_list)
     assert orders.with_number(17) == [order(17)]
 
 

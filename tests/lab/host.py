@@ -346,9 +346,11 @@ class LabHost:
         for name, lines_of_people in more.items():
             (etc / name).write_text((old / name).read_text() + lines_of_people)
         (etc / "shadow").chmod(0o600)
-        (etc / f"authorized_keys-{USER}").write_text("" if how.refuse_key else Path(f"{self.lab.key}.pub").read_text())
+        (etc / "authorized_keys").write_text("" if how.refuse_key else Path(f"{self.lab.key}.pub").read_text())
+        # On a plain host one key lets in any account, root among them.
+        keys = "/mnt/authorized_keys-%u" if how.people else "/mnt/authorized_keys"
         lines = [*how.sshd, "ListenAddress 0.0.0.0", "ListenAddress ::", "HostKey /mnt/hostkey", "PidFile none",
-                 "UsePAM no", "UseDNS no", "AuthorizedKeysFile /mnt/authorized_keys-%u", "PasswordAuthentication no",
+                 "UsePAM no", "UseDNS no", f"AuthorizedKeysFile {keys}", "PasswordAuthentication no",
                  "KbdInteractiveAuthentication no", "PrintMotd no", "Subsystem sftp internal-sftp"]  # fmt: skip
         told = [f"PATH={how.path}"] if how.path else []
         if how.cores:

@@ -154,7 +154,7 @@ def test_a_key_that_is_not_there_is_made_where_the_configuration_names_it(
     error = starter.fault(HOST)
     make, copy = COMMAND.findall(error.todo)
     paste(f"{make} -N '' -q")
-    with (hosts[0].folder / "etc" / f"authorized_keys-{USER}").open("a") as keys:  # as its administrator might
+    with (hosts[0].folder / "etc" / "authorized_keys").open("a") as keys:  # as its administrator might
         keys.write(Path(f"{key}.pub").read_text())
     assert "already exist" in paste(copy, env=agent)
     assert starter.start(HOST) == [None]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from lab import USER, Boot, Lab
+from lab import Boot, Lab
 from spe.errors import Fault, LaunchError
 from spe.launch import Options
 from spe.launch.ssh.config import warn_once
@@ -176,7 +176,7 @@ def ground(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
     keygen("ecdsa", folder, "ecdsa")
     good = ["second", "of-a-root", "a space/key", "expired", "locked", "ecdsa"]
     for host in lab.hosts:
-        with (host.folder / "etc" / f"authorized_keys-{USER}").open("a") as keys:
+        with (host.folder / "etc" / "authorized_keys").open("a") as keys:
             keys.writelines((folder / f"{name}.pub").read_text() for name in good)
     certify("certified", folder)
     certify("second-certified", folder)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from spe.errors import UsageError
 from spe.pool.farm import Farm, News
 from spe.pool.holding import Report
-from spe.pool.rows import GrantRow, HostRow, JobRow, JobState, UserRow
+from spe.pool.rows import GrantRow, HistoryRow, HostRow, JobRow, JobState, UserRow
 
 START = 3.0  # seconds until a client has registered
 
@@ -195,6 +195,25 @@ def test_a_host_with_a_fault_is_tried_again_after_ever_longer_pauses() -> None:
         lab.farm.tick(lab.now)
         assert lab.farm.targets == {1: {"h1": 4}}
     assert news
+
+
+def test_a_job_that_is_paused_at_its_own_run_is_shown_as_paused_and_goes_on_as_it_was() -> None:
+    lab = Lab({"h1": 4})
+    lab.submit("ada")
+    lab.run(5)
+    job = lab.farm.jobs[1]
+    assert job.row.state is JobState.RUNNING and not job.is_paused_by_itself
+    lab.farm.take_changes()
+    paused = replace(lab.masters[1].news(lab.now), is_paused=True)
+    lab.farm.hear(lab.now, 1, paused)
+    assert job.is_paused_by_itself
+    said = [row.text for row in lab.farm.take_changes()[0] if isinstance(row, HistoryRow)]
+    assert said == ["paused at its own run"]
+    lab.farm.set_state(lab.now, 1, JobState.PAUSED)
+    assert not job.is_paused_by_itself, "the farm has paused it, too: first that is ended"
+    lab.farm.set_state(lab.now, 1, JobState.RUNNING)
+    lab.farm.hear(lab.now, 1, lab.masters[1].news(lab.now))
+    assert job.row.state is JobState.RUNNING and not job.is_paused_by_itself
 
 
 def test_a_job_that_fits_no_host_is_refused_and_the_best_host_is_named() -> None:

@@ -102,8 +102,31 @@ def test_a_job_makes_room_on_the_only_host_of_another_though_its_own_number_stay
     assert Moves().next(0.0, jobs, hosts, targets, Limits()) == {1: {"h": 0, "g": 4}}
 
 
-def test_a_host_whose_slots_were_lowered_grows_for_nobody() -> None:
-    assert moved([job(1, 6, held=6), job(2)], {1: 4}) == {}
+def test_a_host_whose_slots_were_lowered_grows_for_nobody_and_gets_back_what_is_too_much() -> None:
+    assert moved([job(1, 6, held=6), job(2)], {1: 4}) == {1: 4}
+    assert moved([job(1, 4, held=6), job(2)], {1: 3, 2: 1}) == {1: 3}
+    assert moved([job(1, 2, held=6), job(2)], {1: 5}) == {1: 4}, "of what it gave up it gets back what is there"
+
+
+def test_a_job_on_a_host_that_is_drained_gets_no_further_tasks_there() -> None:
+    """Nobody else needs slots there, and all that were granted are out."""
+    drained = [Host("h", 0), Host("g", 4)]
+    standing = Standing(1, granted={"h": 4}, held={"h": 4}, out={"h": 4}, up=UP)
+    assert Moves().next(0.0, [standing], drained, {1: {"g": 4}}, Limits()) == {1: {"h": 0, "g": 4}}
+
+
+def test_users_who_change_places_each_second_take_nothing_back_from_a_newcomer() -> None:
+    """Their use is nearly equal, so each second it is the other one who should give up a slot."""
+    moves, granted = Moves(), {1: 2, 2: 2, 3: 0}
+    before = [granted, granted]
+    for second in range(4):
+        targets = {1: 1 + second % 2, 2: 2 - second % 2, 3: 1}
+        # What was given up is free once the master's report has confirmed it.
+        held = {number: max(granted[number], *(one[number] for one in before)) for number in granted}
+        jobs = [job(number, granted[number], held=held[number]) for number in granted]
+        before = [before[1], granted]
+        granted = granted | moved(jobs, targets, float(second), moves)
+    assert granted[3] == 1 and sorted(granted.values()) == [1, 1, 2]
 
 
 @settings(deadline=None, max_examples=200)

@@ -58,6 +58,10 @@ class Free:
         for name, many in needs.licences.items():
             self._licences[name] = self._licences.get(name, 0) - tasks * many
 
+    def lack(self, host: str) -> int:
+        """Return the cores that jobs hold beyond what the host has."""
+        return max(0, -self._cores.get(host, 0))
+
     def room(self, needs: Needs, host: str) -> int:
         """Return for how many more tasks there is room."""
         rooms = [self._cores.get(host, 0) // max(1, needs.cores)]
@@ -185,13 +189,25 @@ class _Deal:
                 most = target if host in job.up else min(1, target)
                 if most <= granted or (not granted and not self._may_begin(job, host)):
                     continue
-                # What it holds there beyond its grant is its own, and can be granted again.
-                kept = max(0, job.held.get(host, 0) - granted)
+                kept = self._kept(job, host)
                 more = min(most - granted, kept + self._free.room(job.needs, host))
                 if more > 0:
                     self._free.take(job.needs, host, max(0, more - kept))
                     self._new_pairs += not granted
                     self._set(job, host, granted + more)
+
+    def _kept(self, job: Standing, host: str) -> int:
+        """Return the tasks that it holds there beyond its grant and may be granted again.
+
+        Not those that another job waits for: users of equal use change places on paper each second,
+        and each of them would take back what it has just given up, so that a newcomer got nothing.
+        """
+        own = self._coming(job, host)
+        if not own:
+            return 0
+        spare = sum(self._coming(one, host) for one in self._jobs) - self._free.lack(host)
+        spare -= sum(self._needed(one, host) for one in self._jobs if one.id != job.id)
+        return max(0, min(own, spare)) // job.needs.cores
 
     def _may_begin(self, job: Standing, host: str) -> bool:
         """Tell whether one more client may be started there."""
@@ -203,9 +219,13 @@ class _Deal:
         return starting < STARTS_PER_HOST and self._new_pairs < NEW_PAIRS
 
     def shrink(self) -> None:
-        """Take slots back where other jobs need them, from those with most beyond their target."""
+        """Take slots back from those with most beyond their target.
+
+        They are taken where other jobs need them, and where the host has no longer so many: it is
+        drained, or somebody works there.
+        """
         for host in self._hosts:
-            needed = sum(self._needed(job, host) for job in self._jobs)
+            needed = sum(self._needed(job, host) for job in self._jobs) + self._free.lack(host)
             # What was taken back before, and is still held, comes free by itself.
             needed -= sum(self._coming(job, host) for job in self._jobs)
             if needed <= 0:

@@ -8,7 +8,7 @@ from typing import Any
 from ..deal.vacancy import Vacancy
 from ..farm import FarmJob
 from ..holding import Grant
-from ..rows import HostRow, JobRow, Role, UserRow
+from ..rows import HostRow, JobRow, JobState, Role, UserRow
 
 
 def job_document(job: FarmJob, user: UserRow, place_in_line: int | None = None) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def job_document(job: FarmJob, user: UserRow, place_in_line: int | None = None) 
         "id": row.id,
         "owner": row.owner,
         "name": row.name,
-        "state": str(row.state),
+        "state": str(JobState.PAUSED if job.is_paused_by_itself else row.state),
         "priority": row.priority,
         "cores": row.cores,
         "sets": row.sets,

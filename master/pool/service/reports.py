@@ -44,6 +44,7 @@ def read_news(said: Any, known: Container[str]) -> News:
         done=whole("`done`", said.get("done", 0)),
         failed=whole("`failed`", said.get("failed", 0)),
         is_over=said.get("over") is True,
+        is_paused=said.get("paused") is True,
     )
 
 

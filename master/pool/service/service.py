@@ -205,6 +205,8 @@ class Service:
         elif act == "pause":
             self._farm.set_state(now, job, JobState.PAUSED, f"paused by {user.name}")
         elif act == "resume":
+            if found.is_paused_by_itself:
+                raise Unfit(f"job {job} was paused at its own run: spe resume --job {job}")
             if state is not JobState.PAUSED:
                 raise Unfit(f"job {job} is not paused")
             again = JobState.RUNNING if found.row.started else JobState.WAITING
