@@ -116,6 +116,10 @@ def run_to_its_end(
 
 def _jobs_of(folder: Path) -> list[str]:
     """Return a warning for each job of a farm that is to run the same sweep."""
+    from ..session.run_folder import orders_folder
+
+    if not orders_folder().is_dir():
+        return []  # most users have never submitted a job
     from ..delegate import orders
 
     # The lock keeps two runs apart. A job whose run has not begun holds none.

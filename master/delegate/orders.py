@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..record import record
-from ..session.run_folder import private_write
+from ..session.run_folder import orders_folder, private_write
 
 
 @record
@@ -34,8 +34,7 @@ class Order:
 
 def folder() -> Path:
     """Return where the orders lie."""
-    base = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    return Path(base) / "spe" / "delegate"
+    return orders_folder()
 
 
 def save(order: Order) -> None:

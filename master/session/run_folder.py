@@ -202,6 +202,15 @@ def private_write(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
+def orders_folder() -> Path:
+    """Return where the orders of a user's delegate lie (delegate/orders.py).
+
+    A run looks here whether there is any, without loading what belongs to a farm.
+    """
+    base = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return Path(base) / "spe" / "delegate"
+
+
 def make_run_folder(folder: Path) -> None:
     """Make runs/<name>/. Raises StoreError where that is not possible."""
     try:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 LIGHT = {"click"}
 HEAVY = {
     "ClusterShell", "aiohttp", "asyncio", "cryptography", "jinja2", "paramiko", "rich", "scp", "sqlalchemy", "yaml",
@@ -47,6 +49,14 @@ def test_a_run_on_this_machine_waits_for_its_server_and_its_store_alone(tmp_path
 def test_a_run_of_a_file_waits_for_yaml_beside_them(tmp_path: Path) -> None:
     (tmp_path / "spe.yaml").write_text("command: /bin/echo {{ x }}\nparameters: {grid: {x: [1, 2]}}\n")
     assert loaded(tmp_path, COMMAND, "run", "-q") == LIGHT | {"aiohttp", "asyncio", "yaml"}
+
+
+def test_a_run_without_a_farm_loads_nothing_of_a_farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    farms = 'sorted(name for name in sys.modules if name.startswith(("spe.pool", "spe.delegate")))'
+    statement = f"import atexit; atexit.register(lambda: open('farms', 'w').write(' '.join({farms}))); {COMMAND}"
+    loaded(tmp_path, statement, "run", "-q", "-p", "x=1", "--", "/bin/true", "{{ x }}")
+    assert (tmp_path / "farms").read_text() == ""
 
 
 def test_a_run_on_this_machine_does_not_pack_the_client_that_other_hosts_fetch(tmp_path: Path) -> None:

@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spe.delegate import finding, orders
+from spe.delegate import orders
 from spe.delegate.finding import JobPlace, find_job
 from spe.delegate.orders import Order
 from spe.errors import UsageError
 from spe.pool.joining.cards import save_card
+from spe.pool.joining.knocking import own_name
 
 from .ada import JOB, Ada
 from .evil_gate import NO_ANSWERS, OTHER_NAMES, WRONG_NAMES, EvilGate, answer
 
 
 @pytest.fixture(autouse=True)
-def here(monkeypatch: pytest.MonkeyPatch, ada: Ada) -> None:
-    monkeypatch.setattr(finding, "own_name", lambda: "here")
+def _account(ada: Ada) -> None:
+    """Each test has an account of its own."""
 
 
 def refused(job: str) -> str:
@@ -58,7 +59,7 @@ def refused_folder(found: JobPlace) -> str:
 
 def test_of_two_jobs_with_a_number_the_farm_says_which_one_is_meant(ada: Ada) -> None:
     ada.submit()
-    orders.save(Order("other", JOB, [], "/x", "/x/runs/x", "here"))
+    orders.save(Order("other", JOB, [], "/x", "/x/runs/x", own_name()))
     assert "on several farms: other, srv" in refused("7") and "--job other:7" in refused("7")
     assert find_job("srv:7").order == orders.with_number(JOB)[0]
     assert find_job("other:7").order == orders.with_number(JOB)[1], "also one that was left meanwhile"
@@ -77,7 +78,7 @@ def test_a_job_that_was_submitted_elsewhere_is_at_the_place_that_the_farm_says(g
     assert find_job("7") == JobPlace(JOB, "lab07") and not find_job("7").is_here
     assert "you have no such job" in refused("8")
     assert "you have no such job" in refused("elsewhere:7"), "that farm was not joined"
-    farm_says(gate, place="here")
+    farm_says(gate, place=own_name())
     assert "there is no order of it any more" in refused("7")
 
 

@@ -14,7 +14,7 @@ from spe.delegate import orders
 from spe.pool.joining.cards import save_card
 
 from .ada import HERE, JOB, PLACE, Ada
-from .evil_gate import NO_ANSWERS, NO_NUMBERS, EvilGate, answer
+from .evil_gate import NO_ANSWERS, NO_NUMBERS, OTHER_NAMES, WRONG_NAMES, EvilGate, answer
 from .test_mistakes import spe
 
 EVIL = "\x1b[2Jevil\x07\u202e\r\n"
@@ -51,6 +51,7 @@ COMMANDS: list[tuple[str, ...]] = [
     ("jobs", "list", "--all", "--json"), ("jobs", "list", "--mine"), ("jobs", "why", NUMBER),
     ("jobs", "why", NUMBER, "--json"), ("jobs", "cancel", NUMBER), ("jobs", "cancel", "--mine"),
     ("jobs", "pause", NUMBER), ("jobs", "resume", "--mine"), ("jobs", "priority", NUMBER, "80"),
+    ("status", "--job", NUMBER), ("log", "--job", f"srv:{NUMBER}", "1"),
 ]  # fmt: skip
 PATHS = (
     "/jobs",
@@ -80,7 +81,9 @@ def test_a_command_survives_all_lists_that_are_none(
     monkeypatch.setattr(sys, "argv", ["spe", *words])
     other = {"jobs": [WHY["job"], OTHERS], "hosts": [{**HOST, "name": "lab01"}], **WHY}
     codes = set()
-    wrong = [answer(one) for one in (*NO_LISTS, WHY, other)] + [NO_ANSWERS[name] for name in NO_ANSWER_NAMES]
+    places = (*OTHER_NAMES, *WRONG_NAMES) if "--job" in words else ()
+    far = [{"jobs": [{**OTHERS, "id": JOB, "owner": ada.card.user, "place": one}]} for one in places]
+    wrong = [answer(one) for one in (*NO_LISTS, WHY, other, *far)] + [NO_ANSWERS[name] for name in NO_ANSWER_NAMES]
     for one in wrong:
         gate.answers = {"POST /jobs": answer({"error": EVIL}, "400 Bad Request"), **dict.fromkeys(PATHS, one)}
         save_card(ada.card)

@@ -395,12 +395,12 @@ class LabHost:
         yield from (f"mount --bind {folder}/root {top}/root", f"mount -t tmpfs none {top}/dev/shm")
         if not how.root:
             yield from (f"mount -t tmpfs -o mode=755 none {path}" for path in _hidden())
+        yield f"mkdir -p {top}/var/tmp; mount --bind {folder}/var-tmp {top}/var/tmp"
         yield from (
             f"mkdir -p {top}{there}; mount --bind {folder}/bind{i} {top}{there}"
             for i, (_, there) in enumerate(how.binds)
         )
         yield from (f"touch {folder}/up", f"mount --bind {folder}/tmp {top}/tmp")
-        yield f"mkdir -p {top}/var/tmp; mount --bind {folder}/var-tmp {top}/var/tmp"
         yield from (f"mount -t tmpfs -o mode=755 none {top}/run", f"mkdir -p {top}/run/sshd", "cd /")
         last = "sleep infinity" if how.no_sshd else "/usr/sbin/sshd -D -e -f /mnt/sshd_config"
         yield f"exec chroot {top} {last}" if top else f"exec {last}"

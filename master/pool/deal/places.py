@@ -53,10 +53,17 @@ class Search:
         """Go to the next host, and return it; None behind the last one."""
         own, kind = self.own, self.kind
         spots = kind.spots
-        while kind.shut < len(spots) and not spots[kind.shut].is_open:
-            kind.shut += 1
-        self.at = max(self.at, kind.shut)
-        has_other = self.at < len(spots)
+        shut, many = kind.shut, len(spots)
+        while shut < many and not spots[shut].is_open:
+            shut += 1
+        kind.shut = shut
+        if self.at < shut:
+            self.at = shut
+        if not own and self.at < many:  # a job without a host yet: nothing to compare
+            self.current = spots[self.at]
+            self.at += 1
+            return self.current
+        has_other = self.at < many
         if self.at_own < len(own) and (
             not has_other or own[self.at_own].wanted <= spots[self.at].wanted
         ):
@@ -143,13 +150,27 @@ class Places:
                     spot.is_open = False
                 got[spot.name] += 1
                 return spot
-        elif self._lacks_common(job):
+            return self._take_plain(search, cores, got)
+        if self._lacks_common(job):
             return None
         while spot is None or not self._take(spot, job, got):
             spot = search.advance()
             if spot is None:
                 return None
         return spot
+
+    def _take_plain(self, search: Search, cores: int, got: dict[str, int]) -> Spot | None:
+        """Give a job whose slots take nothing but cores its first slot on a next host."""
+        most = self._limits.jobs_per_host
+        while (spot := search.advance()) is not None:
+            if spot.cores < cores or spot.name in got or spot.jobs >= most:
+                continue
+            spot.cores -= cores
+            spot.jobs += 1
+            spot.is_open = spot.cores > 0 and spot.jobs < most
+            got[spot.name] = 1
+            return spot
+        return None
 
     def _lacks_common(self, job: Job) -> bool:
         """Tell whether that is used up which all hosts share."""

@@ -126,7 +126,9 @@ def look(account: str, folder: str) -> Any:
     descriptor = _open_folder(folder, uid, account)
     try:
         _check_files(descriptor, folder, uid, account, _ADDRESS)
-        file = os.open("farm.json", os.O_RDONLY | os.O_NOFOLLOW, dir_fd=descriptor)
+        # The farm's account may put a pipe there since the check, and nobody would ever write to it.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        file = os.open("farm.json", flags, dir_fd=descriptor)
         with open(file, "rb") as stream:
             found = json.loads(stream.read(LONGEST).decode("utf-8"))
     except (OSError, ValueError, RecursionError):

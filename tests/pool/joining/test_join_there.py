@@ -24,6 +24,8 @@ WITH_ACCOUNTS = 'mount --bind "$0" /etc/passwd && exec "$@"'
 
 @pytest.fixture
 def farm(lab: Lab, hosts: list[LabHost], place: Path) -> Iterator[Path]:
+    # A host of the lab has a /var/tmp of its own: the farm's folder is put there.
+    hosts[0].boot(Boot(binds=((place, str(place)),)))
     accounts = place / "passwd"
     accounts.write_text(Path("/etc/passwd").read_text() + f"{USER}:x:2001:2001::/home/{USER}:/bin/sh\n")
     accounts.chmod(0o644)
