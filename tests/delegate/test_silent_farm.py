@@ -49,7 +49,7 @@ def test_a_gate_that_is_not_there_is_silent_and_one_that_speaks_nonsense_is_not(
 
 def test_here_and_now_runs_the_sweep_without_the_farm_and_only_then(ada: Ada, gate: EvilGate) -> None:
     gate.answers |= {"/hosts": answer({"hosts": []}), "/jobs": answer({"jobs": []})}
-    words = ("submit", "--here-and-now", "--priority", "80", "--max-load", "1000", "-p", "x=1:3", "--", "echo", "{{ x }}")
+    words = ("submit", "--here-and-now", "--priority", "80", "--max-load", "99", "-p", "x=1:3", "--", "echo", "{{ x }}")
     code, said = spe(*words, folder=ada.sweep)
     assert code == 2 and "the farm answers" in said
     save_card(replace(ada.card, urls=[NOBODY]))
