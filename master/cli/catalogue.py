@@ -113,7 +113,7 @@ _TITLES = {
     _OUTPUT: "--lines --keep-order --tag --rows --json --plain --quiet --verbose",
     _CONTROL: "--keep --fresh --missing --anyway --detach --dry --until --add --after --after-any",
     "Which sweep": "--file --name --job --at --from-run",
-    "Job": "--farm --priority --group --info --label --memory --time --exclude",
+    "Job": "--farm --priority --group --info --label --memory --time --exclude --here-and-now",
 }
 _KEYS = {
     "Program": PROGRAM,

@@ -98,7 +98,7 @@ def _units(name: str, text: str | None, read: Callable[[str], float], like: str)
 _KIND = {"memory": "size", "time": "time"}
 _NOT_OF_RUN = (
     "--priority", "--group", "--info", "--label", "--memory", "--time", "--exclude", "--farm",
-    "--quiet", "-q", "--json",
+    "--here-and-now", "--quiet", "-q", "--json",
 )  # fmt: skip
 
 

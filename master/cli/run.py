@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from time import sleep
@@ -12,7 +14,7 @@ import click
 from ..errors import BusyError
 from .adding import added_to_running, refuse_with_add, with_its_options
 from .after import after_options, folder_of_waiting, sweep_before
-from .common import as_json, load, sweep_file_to_run, sweep_name, volume
+from .common import as_json, load, sweep_file_to_run, sweep_name, tell, volume
 from .completion import paths
 from .detaching import run_detached, wait_detached
 from .execution import execute, find_targets, show_dry
@@ -135,6 +137,7 @@ def _run(
             find_targets(sweep)
             return run_detached(sweep, quiet)
         try:
+            _name_the_farm(sweep, options)
             with _early(sweep, "none" if options["granted"] else hosts) as early:
                 chosen = make_options(**options, add=add, early=early)
                 return execute(sweep, chosen, json_, quiet, verbose, anyway)
@@ -155,3 +158,22 @@ def _early(sweep: Sweep, hosts: str | None) -> Early:
     if hosts:
         return Early()  # the hosts of --hosts are read later
     return Early(sweep.hosts or (HERE,))
+
+
+def _name_the_farm(sweep: Sweep, options: Mapping[str, Any]) -> None:
+    """Name `spe submit` to a user who has joined a farm, and runs something on its hosts."""
+    # As pool/joining/cards.py has it, which is loaded only where there is a card.
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    if options["granted"] or not os.path.isdir(os.path.join(base, "spe", "farms")):
+        return
+    from ..pool.joining.cards import load_cards
+
+    given = options["hosts"]
+    used = [host.name for host in sweep.hosts] if given is None else given.split(",")
+    for card in load_cards():
+        shared = [name for name in used if card.accepts(name)]
+        if shared:
+            what = f"the farm on {card.srv} deals slots of {shared[0]}"
+            more = f" and {len(shared) - 1} more of these hosts" if len(shared) > 1 else ""
+            tell(f"{what}{more}, which others use: spe submit")
+            return

@@ -22,8 +22,11 @@ from .run_options import anyway_option, change_options, given_keys, make_options
 
 if TYPE_CHECKING:
     from ..delegate.submitting import Farm
+    from ..pool.joining.cards import Card
     from ..runner.run import RunOptions
     from ..sweep.sweep import Sweep
+
+OWN_LOAD = 0.9  # load per core above which a run without the farm starts nothing on a host
 
 
 @click.command(cls=GroupedCommand)
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
 )
 @line_options
 @job_options
+@click.option(
+    "--here-and-now", is_flag=True, help="Run it without the farm, if that does not answer."
+)
 @run_options
 @change_options
 @anyway_option
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
 @volume
 def command(
     words: tuple[str, ...],
+    here_and_now: bool,
     anyway: bool,
     file: Path,
     name: str | None,
@@ -63,7 +70,7 @@ def command(
     Example: spe submit
     Example: spe submit --priority 80 -p seed=1:100 -- ./simulate --seed '{{ seed }}'
     """
-    from ..delegate.submitting import check_folder, check_hosts, look_at_farm, submit
+    from ..delegate.submitting import check_folder, check_hosts, submit, wait_for_farm
     from ..line.listed import taken
     from ..pool.joining.cards import chosen_card
     from ..sweep.sweep import run_folder
@@ -71,6 +78,8 @@ def command(
     own_words = words_of_run(sys.argv[2:], command)
     wanted = take_job_options(options)
     _refuse_own_hosts(options)
+    if here_and_now:
+        return _here_and_now(chosen_card(srv), own_words, file, options)
     given = given_keys(options, words)
     sweep = load(file, words, given, name)
     chosen = make_options(**options)
@@ -82,7 +91,8 @@ def command(
         click.echo(f"nothing is new in the {sets(many)} of {sweep.name}: no job was made", err=True)
         return 0
     hosts = [one.name for one in (chosen.hosts or sweep.hosts)]
-    farm = look_at_farm(card)
+    farm = wait_for_farm(card, _tell_to_wait)
+    card = farm.card
     check_hosts(farm, hosts, wanted.exclude)
     about = {**wanted.about, "name": sweep.name, "sets": many, "cores": sweep.config.cores}
     if hosts:
@@ -93,6 +103,45 @@ def command(
     elif not quiet:
         print(sentence(job, to_do, wanted.about["priority"], farm))
     return 0
+
+
+def _tell_to_wait(error: UsageError) -> None:
+    """Tell that the farm does not answer, and what can be done."""
+    click.echo(f"spe: {error.what}", err=True)
+    click.echo(
+        "  waiting for it; Ctrl-C ends this. Without the farm: spe submit --here-and-now", err=True
+    )
+
+
+def _here_and_now(card: Card, words: list[str], file: Path, options: Mapping[str, Any]) -> int:
+    """Run the sweep without a farm that does not answer; return the exit code. Raises UsageError."""
+    import subprocess
+
+    from ..delegate.submitting import is_silent
+
+    if not is_silent(card):
+        todo = "Submit it without --here-and-now."
+        raise UsageError("the farm answers", where=card.srv, todo=todo)
+    if not card.accepted:
+        todo = "Name hosts: spe run --hosts lab01,lab02"
+        raise UsageError("you have accepted no host by its name", where=card.srv, todo=todo)
+    at = words.index("--") if "--" in words else len(words)
+    more = (
+        []
+        if options["hosts"] or _names_hosts(file, words)
+        else ["--hosts", ",".join(card.accepted)]
+    )
+    more += [] if options["key_max_load"] else ["--max-load", str(OWN_LOAD)]
+    words = ["run", *words[:at], *more, *words[at:]]
+    click.echo("spe: the farm does not answer: this runs without it", err=True)
+    return subprocess.run([sys.executable, "-P", "-m", "spe", *words], check=False).returncode
+
+
+def _names_hosts(file: Path, words: list[str]) -> bool:
+    """Tell whether a spe.yaml names hosts. A command has none but those of --hosts."""
+    if "--" in words or not file.exists():
+        return False
+    return bool(load(file).hosts)
 
 
 def _refuse_own_hosts(options: Mapping[str, Any]) -> None:

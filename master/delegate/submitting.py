@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..pool.joining.answering import ask_gate
+from ..pool.joining.answering import Paused, Silent, ask_gate
 from ..pool.joining.cards import Card
 from ..pool.joining.knocking import boot_id
 from ..pool.texts import is_host_name
 from ..record import record
 from . import orders
+from .address import moved
 from .answers import GREATEST
 from .starting import ensure_delegate
 
+TELL = 30.0  # seconds after which somebody who waits for a farm is told so
+RETRY = 2.0  # seconds between two tries
 Json = Mapping[str, Any]
 
 
@@ -48,6 +53,35 @@ def look_at_farm(card: Card) -> Farm:
     del others[card.user]
     found = {name: cores for name, cores in names.items() if is_host_name(name)}
     return Farm(card, found, {name: cores for name, cores in others.items() if cores > 0})
+
+
+def is_silent(card: Card) -> bool:
+    """Tell whether a farm does not answer. Raises UsageError for a wrong answer."""
+    try:
+        look_at_farm(card)
+    except Silent:
+        return True
+    return False
+
+
+def wait_for_farm(card: Card, tell: Callable[[UsageError], None]) -> Farm:
+    """Return what a farm says, as soon as it answers. Raises UsageError for other answers.
+
+    tell: called once with what keeps it, when that has lasted for a while.
+    """
+    began = time.monotonic()
+    is_told = False
+    while True:
+        try:
+            return look_at_farm(card)
+        except (Silent, Paused) as error:
+            if not is_told and time.monotonic() - began >= TELL:
+                is_told = True
+                tell(error)
+                # It may be somewhere else by now.
+                with suppress(UsageError):
+                    card = moved(card, 0)
+        time.sleep(RETRY)
 
 
 def check_hosts(farm: Farm, wanted: Collection[str], excluded: Collection[str]) -> None:

@@ -28,6 +28,10 @@ class NoAnswer(UsageError):
     """The farm cannot be reached."""
 
 
+class Silent(NoAnswer):
+    """No gate is there, or it says nothing: it may be down, and come back."""
+
+
 class Paused(UsageError):
     """The farm cannot answer now. pause: seconds after which to ask again."""
 
@@ -44,13 +48,16 @@ def ask_gate(
     Raises UsageError; NoAnswer where no URL answers.
     """
     faults: list[str] = []
+    is_silent = True
     for url in urls:
         try:
             return _ask(url, fingerprint, token, method, path, body)
         except (OSError, http.client.HTTPException) as error:
             faults.append(f"{url}: {said(error)}")  # it may quote what came
+            is_silent = is_silent and not isinstance(error, http.client.HTTPException)
     what = f"the farm does not answer ({'; '.join(faults)})"
-    raise NoAnswer(what, todo="It may be down: ask its administrator, or try again later.")
+    kind = Silent if is_silent else NoAnswer
+    raise kind(what, todo="It may be down: ask its administrator, or try again later.")
 
 
 def _ask(url: str, fingerprint: str, token: str, method: str, path: str, body: Any) -> Any:
