@@ -38,7 +38,7 @@ def clients() -> List[Tuple[int, int, str]]:
     for (user, line), path in lines.items():
         if re.match(CLIENT, line) and _is_here(path):
             slots = re.findall(rb"\0--slots[\0=](\d{1,5})\0", line)
-            job = re.findall(rb"\0--job[\0=]([0-9a-f]{1,40}/\d{1,15})\0", line)
+            job = re.findall(rb"\0--job[\0=]([A-Za-z0-9-]{1,64}/\d{1,15})\0", line)
             # The cores that a client may use are fewer where a batch system or taskset says so.
             many = int(slots[-1]) if slots else os.cpu_count() or 1
             found.append((user, many, job[-1].decode() if job else ""))

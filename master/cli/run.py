@@ -27,6 +27,7 @@ from .run_options import (
     change_options,
     detach_option,
     given_keys,
+    granted_option,
     make_options,
     run_options,
 )
@@ -56,9 +57,7 @@ LOOK = 0.2  # seconds until a run that has begun meanwhile is looked at again
 @detach_option
 @click.option("--dry", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--until", metavar="TIME", help="Begin nothing after 18:00, or after 2h.")
-@click.option(
-    "--granted", metavar="FARM/JOB", default="", hidden=True, help="A job of a farm, which grants it hosts."
-)
+@granted_option
 @sweep_file_to_run
 @sweep_name
 @as_json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,6 +58,23 @@ anyway_option = click.option(
 )
 detach_option = click.option(
     "--detach", is_flag=True, help="Run on without this terminal; `spe attach` follows it."
+)
+
+
+def _checked_job(context: click.Context, param: click.Parameter, given: str) -> str:
+    """Return FARM/JOB as it was given. Raises BadParameter: clients have it in their command line."""
+    if given and not re.fullmatch(r"[A-Za-z0-9-]{1,64}/\d{1,15}", given):
+        raise click.BadParameter(f"{given!r} is no FARM/JOB, such as f00d/17.")
+    return given
+
+
+granted_option = click.option(
+    "--granted",
+    metavar="FARM/JOB",
+    default="",
+    hidden=True,
+    callback=_checked_job,
+    help="A job of a farm, which grants it hosts.",
 )
 
 

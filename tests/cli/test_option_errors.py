@@ -74,6 +74,8 @@ BY_FORM = {
     "NAME": "nowhere",
     "FOLDER": "nowhere",
     "RUN": "nowhere",
+    "[SRV:]ID": "many",
+    "FARM/JOB": "many",
 }
 # Any text is right for these, or they write what they name.
 ANY_TEXT = {"--ask", "--setup", "--prepare", "--output", "--to", "--man", "--author", "--license", "--into"}
