@@ -92,4 +92,6 @@ def state_of(job: Json) -> str:
             at = "long ago"
         where = f" ({job['place']} was last heard {at})" if job.get("place") else ""
         return f"nobody is there for {job['owner']}{where}"
+    if job.get("unheard"):
+        return "nothing is heard of its run: it goes on with what it has"
     return f"{job['failed']} failed" if job["failed"] else ""

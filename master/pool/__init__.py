@@ -10,6 +10,7 @@ It leaves to a user's delegate what runs as that user.
     members      Who is a user of the farm: users, tokens, and one-time codes, in memory
     permissions  Who may do what: one pure function
     rows         Records of the farm, one for each kind of row in its registry
+    silence      Jobs of which nothing is heard, and where it is known that no client of theirs is left
     texts        Names and texts that strangers send: their lengths and characters
     users_file   The users file of the administrator, and which accounts `anyone` means
     why          Why a job has the slots that it has, by the numbers of the rule

@@ -6,7 +6,7 @@ stored before any grant is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -52,6 +52,7 @@ class News:
     failed: int = 0
     is_over: bool = False
     is_paused: bool = False  # by its owner, at the run itself
+    boots: Mapping[str, str] = field(default_factory=dict)  # of the machines of its clients
 
 
 @dataclass
@@ -98,8 +99,12 @@ class Farm:
         self.hosts: dict[str, HostRow] = {}
         self.vacant: dict[str, int] = {}  # host -> cores that may be granted now
         self.jobs: dict[int, FarmJob] = {}
+        self.unheard: Collection[int] = frozenset()  # jobs that get nothing new: they are silent
+        self.boots: Mapping[str, str] = {}  # host -> boot ID, by its watcher
         # User -> decayed slot-seconds now; without a ledger those that are stored
         self.used: Callable[[str], float] = lambda user: self.users[user].used
+        # User -> cores that his programs take beyond his grants, as watchers measured them
+        self.excess: Callable[[str], int] = lambda user: 0
         self.targets: Targets = {}
         self._moves = Moves()
         self._began = now
@@ -203,18 +208,34 @@ class Farm:
             what = "paused" if news.is_paused else "resumed"
             self._note(now, number, job.row.state, f"{what} at its own run")
         self._store_held(job)
-        for host in news.faults:
+        others = self.other_machines(news)
+        for host in {*news.faults, *others}:
             times, until = job.faults.get(host, (0, 0.0))
             if now >= until:
                 pause = min(MOST_PAUSE, FIRST_PAUSE * 2**times)
                 job.faults[host] = (times + 1, now + pause)
-        for host in news.up:
+        for host in news.up - others:
             job.faults.pop(host, None)
         counts = (news.sets, news.done, news.failed)
         if counts != (job.row.sets, job.row.done, job.row.failed):
             self._replace(job, sets=news.sets, done=news.done, failed=news.failed)
         if news.up and job.row.state in (JobState.WAITING, JobState.PENDING):
             self.set_state(now, number, JobState.RUNNING)
+
+    def other_machines(self, news: News) -> set[str]:
+        """Return hosts whose name leads a job to another machine than the farm's watcher."""
+        return {
+            host
+            for host, boot in news.boots.items()
+            if boot and self.boots.get(host) not in (None, "", boot)
+        }
+
+    def free(self, now: float, number: int, host: str, why: str) -> None:
+        """Count nothing of a job on a host any more: it is known that none of its clients is there."""
+        job = self.jobs[number]
+        job.holding.free(host)
+        self._store_held(job)
+        self._note(now, number, job.row.state, why, host)
 
     def _store_held(self, job: FarmJob) -> None:
         """Have stored what a farm that is started again must know of this job."""
@@ -251,6 +272,12 @@ class Farm:
         asking = [job for job in self.jobs.values() if not job.row.state.is_over]
         users, asks, hosts, limits = self.picture(now)
         self.targets = deal(users, asks, hosts, limits)
+        # A silent job keeps what it has: cut off, it goes on with that.
+        self.targets |= {
+            number: dict(self.jobs[number].holding.granted)
+            for number in self.unheard
+            if self.jobs[number].is_asking
+        }
         if not self._may_grow(now):
             self.targets = {
                 job.row.id: _within(self.targets.get(job.row.id, {}), job.holding.granted)
@@ -319,6 +346,7 @@ class Farm:
                 user.share,
                 fairness(self.used(user.name), expected[user.name]),
                 age(ages.get(user.name, 0.0)),
+                self.excess(user.name),
             )
             for user in enabled
         ]
@@ -330,9 +358,11 @@ class Farm:
         row, news = job.row, job.news
         most = dict(news.most) if news else {}
         most |= {host: 0 for host, (_, until) in job.faults.items() if now < until}
+        if row.id in self.unheard:
+            most = dict.fromkeys(self.hosts, 0) | dict(job.holding.granted)
         holds = bool(job.holding.granted)
         wants = news.wants if news else 1  # its master is started at the first grant
-        if holds or not wants:
+        if holds or not wants or row.id in self.unheard:
             job.without = None
         elif job.without is None:
             job.without = now

@@ -74,9 +74,13 @@ def _why_not(farm: Farm, job: FarmJob, ask: Job, host: Host, row: HostRow, now: 
         return f"a task takes {needs.memory} bytes of memory, and it has {host.memory:.0f}"
     if needs.gpus > host.gpus:
         return f"a task takes {needs.gpus:g} GPUs, and it has {host.gpus:g}"
+    if job.row.id in farm.unheard:
+        return "nothing was heard of the job for long: it gets nothing new"
     fault = job.faults.get(host.name)
     if fault is not None and now < fault[1]:
         said = job.news.faults.get(host.name) if job.news else ""
+        if job.news and host.name in farm.other_machines(job.news):
+            said = f"{host.name} is another machine for {job.row.owner}"
         return f"{said or 'a fault'}; tried again in {fault[1] - now:.0f} s"
     if ask.most.get(host.name, 1) <= 0:
         return "the run has set it aside: spe hosts"

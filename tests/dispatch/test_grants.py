@@ -48,16 +48,14 @@ def test_a_run_without_a_farm_is_bound_by_nothing_and_tells_its_clients_nothing(
 def test_a_client_that_comes_while_the_farm_is_silent_gets_nothing_and_others_go_on() -> None:
     dispatch, grants, client = granted(a=3)
     grants.may_begin = lambda: False
-    late = dispatch.register(0.0, "a", "", 8, True)
-    grants.allow(1, 2, {"a": 6})
+    late, stranger = (dispatch.register(0.0, host, "", 8, True) for host in ("b", "c"))
+    grants.allow(1, 2, {"a": 6, "b": 3, "c": 2})
     grants.follow(late)
     assert grants.tell(client.id) == Told(2, 6), "a client that has work may have more"
-    assert grants.tell(late.id) == Told(0, 0)
-    stranger = dispatch.register(0.0, "b", "", 8, True)
-    grants.allow(1, 3, {"a": 6, "b": 2})
-    assert grants.room(stranger, "b") == 0, "nor does one that follows no grants"
+    assert grants.tell(late.id) == Told(0, 0) and grants.room(late, "b") == 0
+    assert grants.room(stranger, "c") == 0, "nor does one that follows no grants"
     grants.may_begin = lambda: True
-    assert grants.room(stranger, "b") == 2
+    assert grants.tell(late.id) == Told(1, 3) and grants.room(stranger, "c") == 2
 
 
 def test_before_the_first_grant_nothing_is_handed_out() -> None:

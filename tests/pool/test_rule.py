@@ -292,3 +292,11 @@ def test_a_job_more_of_one_user_takes_nothing_from_the_others_but_by_its_priorit
         return sum(count for number, count in found.items() if number in owned)
 
     assert of_owner(after) <= of_owner(before) + 1, "one slot may change hands by a tie"
+
+
+def test_cores_that_a_user_takes_beyond_what_is_granted_count_as_held() -> None:
+    liar = [User("ada", excess=10), User("ben")]
+    found = slots(deal(liar, [job(0, "ada"), job(1, "ben")], FORTY))
+    assert found == {0: 15, 1: 25}, "with the ten that ada takes unasked, both have 25"
+    alone = slots(deal(liar[:1], [job(0, "ada")], FORTY))
+    assert alone == {0: 40}, "nobody who is alone is refused anything"

@@ -23,12 +23,15 @@ class Needs:
 
 @record
 class User:
-    """A user whose jobs ask for slots. `fair`, `age`: as in weights.py."""
+    """A user whose jobs ask for slots. `fair`, `age`: as in weights.py. excess: cores that programs of
+    the user take beyond what is granted; they count as held.
+    """
 
     name: str
     share: float = 1.0
     fair: float = 1.0
     age: float = 1.0
+    excess: int = 0
 
 
 @record

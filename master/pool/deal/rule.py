@@ -48,8 +48,8 @@ def deal(
 class Claim:
     """The claim of a user to the next slot: the least one gets it.
 
-    cores: that the user's jobs have. boost: their mean, with the user's next job. jobs: each job that
-    wants a slot, with its claim among the user's own.
+    cores: that the user's jobs have, the excess left out. boost: their mean, with the user's next
+    job. jobs: each job that wants a slot, with its claim among the user's own.
     """
 
     user: User
@@ -118,7 +118,7 @@ class _Person:
         chair = self.heap[0][3]
         cores = self.cores + chair.cores
         mean_boost = (self.boosts + chair.boosts) / cores  # of all that he would then hold
-        claim = cores / (self.weight * mean_boost)
+        claim = (cores + self.user.excess) / (self.weight * mean_boost)
         if not self.cores:
             claim /= self.user.age
         return (claim, chair.rank, chair.job.order, self)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ..deal.vacancy import Vacancy
-from ..farm import FarmJob
+from ..farm import Farm, FarmJob
 from ..holding import Grant
 from ..rows import HostRow, JobRow, JobState, Role, UserRow
 
@@ -63,14 +62,16 @@ def host_document(row: HostRow, vacancy: Vacancy, granted: int) -> dict[str, Any
     }
 
 
-def grant_document(row: JobRow, grant: Grant, hosts: Mapping[str, HostRow]) -> dict[str, Any]:
+def grant_document(row: JobRow, grant: Grant, farm: Farm) -> dict[str, Any]:
     """Return what a delegate is told of one of its jobs."""
-    slots = {host: hosts[host].slots for host in grant.slots if host in hosts}
+    slots = {host: farm.hosts[host].slots for host in grant.slots if host in farm.hosts}
+    machines = {host: farm.boots[host] for host in grant.slots if farm.boots.get(host)}
     return {
         "epoch": grant.epoch,
         "number": grant.number,
         "tasks": dict(grant.slots),
         "slots": slots,
+        "machines": machines,
         "state": str(row.state),
         "priority": row.priority,
     }

@@ -12,6 +12,7 @@ from ..gate.heart import Unfit
 from ..holding import Report
 from ..texts import is_host_name
 
+LONGEST_BOOT = 64  # characters
 MOST_TEXT = 200  # characters of why a host is not up
 
 
@@ -45,6 +46,7 @@ def read_news(said: Any, known: Container[str]) -> News:
         failed=whole("`failed`", said.get("failed", 0)),
         is_over=said.get("over") is True,
         is_paused=said.get("paused") is True,
+        boots=_boots(said.get("boots", {}), known),
     )
 
 
@@ -61,6 +63,14 @@ def _counts(what: str, said: Mapping[str, Any], known: Container[str]) -> dict[s
         raise Unfit(f"{what} is no object of host names")
     counts = {host: whole(what, number) for host, number in value.items()}
     return {host: number for host, number in counts.items() if host in known}
+
+
+def _boots(value: object, known: Container[str]) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(is_host_name(one) for one in value):
+        raise Unfit("`boots` is no object of host names")
+    if not all(isinstance(text, str) and len(text) <= LONGEST_BOOT for text in value.values()):
+        raise Unfit("`boots` has something that is no ID of a boot")
+    return {host: text for host, text in value.items() if host in known}
 
 
 def _faults(value: object, known: Container[str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from ..holding import Grant
 from ..ledger import Charge, Ledger, Moment
 from ..members import ADMINISTRATOR, Changes
 from ..rows import HostRow, JobRow, JobState, Row, UserRow
+from ..silence import SILENT, Silence
 from ..why import explain
 from .documents import grant_document, host_document, job_document
 from .reports import read_news
@@ -67,7 +68,9 @@ class Service:
             int
         )  # when something of a place changed last
         self._heard: dict[Place, float] = {}  # when a delegate was heard last
+        self._silence = Silence(time.monotonic())
         self._changed = asyncio.Condition()
+        self._publishing = asyncio.Lock()
         self._readers: set[asyncio.Queue[tuple[str, Json]]] = set()
         self.facts: Callable[[], Json] = dict  # about the process, for `status`
 
@@ -101,9 +104,27 @@ class Service:
         at = self._now()
         self._ledger.halve_after(at, farm.settings.half_life)
         farm.used = lambda user: self._ledger.used(at, user)
+        farm.excess = self._ledger.excess
+        self._note_silence(at)
         farm.tick(at.wall)
         self._charge(at)
         await self._publish()
+
+    def _note_silence(self, at: Moment) -> None:
+        """Note which jobs are silent, and free what they held where none of their clients is left."""
+        farm, silence = self._farm, self._silence
+        farm.boots = self._sights.boots()
+        over = [one for one, job in farm.jobs.items() if job.row.state.is_over]
+        silence.end(one for one in over if not farm.jobs[one].holding.held)
+        farm.unheard = frozenset(
+            one
+            for one, job in farm.jobs.items()
+            if not job.row.state.is_over and silence.of(at.mono, one) > SILENT
+        )
+        held = {one: list(job.holding.held) for one, job in farm.jobs.items() if job.holding.held}
+        for number, host in silence.left(at.mono, held, self._sights.seen()):
+            log.warning("job %d is silent, and has no client on %s: its slots are free", number, host)
+            farm.free(at.wall, number, host, "its slots are free: no client of it is left there")
 
     def _now(self) -> Moment:
         return Moment(self._clock(), time.monotonic())
@@ -120,6 +141,12 @@ class Service:
 
     async def _publish(self) -> None:
         """Store what has changed in the farm, then tell those whom it concerns."""
+        # One after the other: a second one that finds nothing to store must not tell what the first
+        # one has not stored yet.
+        async with self._publishing:
+            await self._store_and_tell()
+
+    async def _store_and_tell(self) -> None:
         save, gone = self._farm.take_changes()
         rows = self._ledger.take_changes(self._now(), self._farm.users)
         for row in rows:
@@ -181,6 +208,7 @@ class Service:
         except UsageError as error:
             raise Unfit(error.line) from None
         self._heard[user.name, place] = self._clock()
+        self._silence.hear(time.monotonic(), row.id)
         await self._publish()
         return self._document(self._farm.jobs[row.id], user)
 
@@ -188,6 +216,8 @@ class Service:
         # After a restart of the farm it is as if all had been heard at its start.
         at = self._heard.get((job.row.owner, job.row.place), job.heard)
         heard = {"heard": at, "silence": max(0.0, self._clock() - at)}
+        if job.row.id in self._farm.unheard:
+            heard["unheard"] = True
         return {**job_document(job, user), **heard}
 
     async def jobs(self, user: UserRow) -> Json:
@@ -226,19 +256,23 @@ class Service:
         """Return the grants of a user's jobs there, newer than `seen`, or after `wait` s."""
         at = (user.name, place)
         self._heard[at] = self._clock()
+        for job in self._farm.jobs.values():
+            # Its master is started at its first grant: until then its delegate speaks for it.
+            if job.news is None and (job.row.owner, job.row.place) == at:
+                self._silence.hear(time.monotonic(), job.row.id)
         try:
             async with asyncio.timeout(wait), self._changed:
                 await self._changed.wait_for(lambda: self._versions[at] > seen)
         except TimeoutError:
             pass
         jobs = {
-            str(number): grant_document(job.row, self._sent[number], self._farm.hosts)
+            str(number): grant_document(job.row, self._sent[number], self._farm)
             for number, job in self._farm.jobs.items()
             if (job.row.owner, job.row.place) == at and number in self._sent
         }
         # A job that ended before it got a grant has none, and its delegate waits for its end.
         jobs |= {
-            str(number): grant_document(job.row, Grant(self.epoch, 0, {}), self._farm.hosts)
+            str(number): grant_document(job.row, Grant(self.epoch, 0, {}), self._farm)
             for number, job in self._farm.jobs.items()
             if (job.row.owner, job.row.place) == at
             and job.row.state.is_over
@@ -258,6 +292,7 @@ class Service:
                 unknown.append(number)
                 continue
             self._farm.hear(now, number, one)
+            self._silence.hear(time.monotonic(), job.row.id)
             if number in self._unsettled:
                 self._unsettled.discard(number)
                 cores = {host: n * job.row.cores for host, n in one.report.allowed.items()}
@@ -284,6 +319,9 @@ class Service:
         unknown = [host for host in named if host not in known]
         if unknown:
             raise Unfit(f"there is no host {unknown[0]}")
+        if change["do"] == "free":
+            await self._free(named, change.get("job"))
+            return await self.hosts(user)
         rows = [self._changed_host(known[host], change) for host in named]
         await asyncio.wrap_future(self._store.commit(rows))
         self._farm.hosts |= {row.name: row for row in rows}
@@ -296,9 +334,22 @@ class Service:
     def _changed_host(row: HostRow, change: Mapping[str, Any]) -> HostRow:
         if change["do"] in ("drain", "bench"):
             return replace(row, active=False, reason=f"{change['do']}ed by hand")
-        if change["do"] == "use":
-            return replace(row, active=True, reason="")
-        raise Unfit(f"{change['do']} is not built yet")
+        return replace(row, active=True, reason="")
+
+    async def _free(self, hosts: Iterable[str], number: object) -> None:
+        """Count nothing more of a silent job on these hosts: the administrator knows that it has ended."""
+        farm = self._farm
+        if not isinstance(number, int) or number not in farm.jobs:
+            raise Unfit(f"there is no job {number}")
+        silence = self._silence.of(time.monotonic(), number)
+        if silence <= SILENT:
+            what = f"job {number} was heard {silence:.0f} s ago, and says itself what it holds"
+            raise Unfit(what)
+        why = "its slots are free: the administrator says that nothing of it runs there"
+        for host in hosts:
+            if farm.jobs[number].holding.held.get(host):
+                farm.free(self._clock(), number, host, why)
+        await self._publish()
 
     async def status(self, user: UserRow) -> Json:
         """Return how the farm is, and what it sees of each host. `facts` has what it is told."""

@@ -80,6 +80,14 @@ class Sights:
         """Return what may be granted on a host, as of the last look."""
         return self._vacancies.get(name, Vacancy(0, 0, "it was not looked at yet"))
 
+    def seen(self) -> Mapping[str, tuple[float, Seen]]:
+        """Return what the watcher of each host has told last, and when."""
+        return self._watchers.seen
+
+    def boots(self) -> dict[str, str]:
+        """Return the boot ID of each host that its watcher has told."""
+        return {name: one.boot for name, (_, one) in self._watchers.seen.items() if one.boot}
+
     def seen_by_watchers(self, now: float) -> Mapping[str, dict[str, Any]]:
         """Return what the watcher of each host has seen, for the administrator."""
         return {
