@@ -24,7 +24,8 @@ BOOT = re.compile(r"[0-9a-f-]{1,64}")  # an ID of a boot
 @record
 class Granted:
     """What a farm grants to one job. tasks, slots: by host. machines: host -> boot ID of the machine
-    that the farm knows by this name, where it knows that.
+    that the farm knows by this name, where it knows that. is_next: the first grant comes as soon as
+    slots are free.
 
     state: of the job, as the farm knows it; a state that the delegate does not know changes nothing.
     """
@@ -35,6 +36,7 @@ class Granted:
     slots: Mapping[str, int]
     state: str
     machines: Mapping[str, str] = field(default_factory=dict)
+    is_next: bool = False
 
 
 def read_grants(answer: Any, known: Collection[int], least: int) -> dict[int, Granted]:
@@ -57,6 +59,12 @@ def read_grants(answer: Any, known: Collection[int], least: int) -> dict[int, Gr
     return found
 
 
+def read_seen(answer: Any) -> int:
+    """Return the number of an answer, with which the next one is asked for."""
+    seen = answer.get("seen") if isinstance(answer, dict) else None
+    return seen if type(seen) is int and 0 <= seen < GREATEST else 0
+
+
 def _read(said: Any, what: str) -> Granted:
     if not isinstance(said, dict):
         raise _no_grant(f"{what} is no object")
@@ -70,6 +78,7 @@ def _read(said: Any, what: str) -> Granted:
         slots=_by_host(said.get("slots", {}), f"{what}: `slots`"),
         state=state,
         machines=_boots(said.get("machines", {}), f"{what}: `machines`"),
+        is_next=said.get("soon") is True,
     )
 
 

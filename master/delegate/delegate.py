@@ -12,11 +12,13 @@ from ..pool.joining.answering import NoAnswer, Paused, ask_gate
 from ..pool.joining.cards import Card, load_card
 from . import orders, trouble
 from .address import moved
-from .answers import read_grants
+from .answers import Granted, read_grants, read_seen
 from .masters import Master
 
 log = logging.getLogger("spe.delegate")
 PAUSE = 1.0  # seconds between two turns: so often masters are asked, too
+QUICK = 0.2  # seconds between two turns while slots change hands
+LIVELY = 5.0  # seconds after a new grant in which they do
 COME_BACK = 15.0  # seconds within which a delegate tries again after a lost connection
 LOOK_AGAIN = 60.0  # seconds without an answer after which the address is looked at again
 LINGER = 10.0  # seconds for which a delegate without a job stays: a next one may be submitted
@@ -33,6 +35,10 @@ class Delegate:
         self._epoch = 0  # the newest one of the farm
         self._heard = self._looked = time.monotonic()  # when the farm answered, and was looked for
         self._has_left = False
+        self._grants: dict[int, Granted] = {}
+        self._has_waited = False  # the farm, before it answered the latest time
+        self._seen = 0  # number of the latest answer with grants
+        self._changed = -LIVELY  # when the grants were others the last time
 
     def run(self) -> None:
         """Work until no job is left, or the user has left the farm."""
@@ -70,7 +76,13 @@ class Delegate:
             log.exception("a turn came to nothing, and is tried again")
             return 10 * PAUSE
         # A new master starts nothing until it knows that the farm has heard of it.
-        return 0.0 if any(master.is_new for master in self._masters.values()) else PAUSE
+        if any(master.is_new for master in self._masters.values()):
+            return 0.0
+        return QUICK if self._is_lively() or self._has_waited else PAUSE
+
+    def _is_lively(self) -> bool:
+        """Tell whether slots change hands now: others wait for what is given back, and we for ours."""
+        return time.monotonic() - self._changed < LIVELY
 
     def _note_trouble(self, why: str) -> None:
         """Log why the farm does not answer, and keep it for `spe jobs`."""
@@ -108,8 +120,16 @@ class Delegate:
 
     def _turn(self) -> None:
         """Ask for grants, tell the masters, and report."""
-        # Each turn asks anew: a grant is few bytes, and a farm that was restored knows less.
-        grants = read_grants(self._ask("GET", "/grants"), self._masters, self._epoch)
+        # Each turn asks anew: a grant is few bytes, and a farm that was restored knows less. It answers
+        # at once when something has changed since.
+        began = time.monotonic()
+        wait = 0 if self._is_lively() else round(PAUSE)
+        answer = self._ask("GET", f"/grants?seen={self._seen}&wait={wait}")
+        self._has_waited = time.monotonic() - began > PAUSE / 2
+        grants = read_grants(answer, self._masters, self._epoch)
+        self._seen = read_seen(answer)
+        if grants != self._grants:
+            self._grants, self._changed = grants, time.monotonic()
         self._epoch = max([self._epoch, *(one.epoch for one in grants.values())])
         reports: dict[str, Any] = {}
         for number, grant in grants.items():

@@ -116,7 +116,8 @@ class Master:
         if self._starts >= STARTS:
             self.ended = f"its run does not start: {last_words(self._folder)}"
             return
-        if (self._was_up or any(grant.tasks.values())) and self._has_folder():
+        is_wanted = grant.is_next or any(grant.tasks.values())
+        if (self._was_up or is_wanted) and self._has_folder():
             self._start()
 
     def _has_folder(self) -> bool:

@@ -65,7 +65,7 @@ def test_whatever_the_farm_answers_the_delegate_lives_and_its_job_goes_on(
     for name, wrong in {**NO_ANSWERS, **{str(one): answer(one) for one in wrong_grants()}}.items():
         gate.answers["/grants"] = wrong
         delegate._one_turn()
-        assert gate.asked[-1][1] == "/grants", f"nothing was told to the master: {name}"
+        assert gate.asked[-1][1].startswith("/grants?"), f"nothing was told to the master: {name}"
     assert len(gate.asked) > reports + 100
     assert not [one for one in caplog.records if one.exc_info], "each was expected"
     assert all(one.isprintable() for one in caplog.messages)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter, defaultdict
@@ -27,7 +28,8 @@ from .reports import read_news
 from .sights import Sights
 
 log = logging.getLogger("spe.farm")
-SECOND = 1.0  # seconds between two deals
+SECOND = 1.0  # seconds between two deals, while nothing becomes free
+LEAST = 0.1  # seconds between two deals at least
 STORE_PAUSE = 30.0  # seconds after which a delegate may ask again while nothing can be stored
 MOST_WAITING = 1000  # jobs of one user that are not over
 MOST_OUTCOME = 200  # characters of how a job ended
@@ -63,6 +65,7 @@ class Service:
         self._sights, self._ledger, self._clock = sights, ledger, clock
         self._unsettled = set(ledger.unheard)  # jobs of an earlier farm that have not reported yet
         self._sent: dict[int, Grant] = {}  # what delegates are told: it is stored
+        self._orders: dict[int, tuple[JobState, int]] = {}  # what they are told beside it
         self._version = 0
         self._versions: dict[Place, int] = defaultdict(
             int
@@ -71,6 +74,8 @@ class Service:
         self._silence = Silence(time.monotonic())
         self._changed = asyncio.Condition()
         self._publishing = asyncio.Lock()
+        self._has_news = asyncio.Event()  # slots may have become free, or are wanted anew
+        self._soon: set[int] = set()  # jobs whose turn it is once slots are free for them
         self._readers: set[asyncio.Queue[tuple[str, Json]]] = set()
         self.facts: Callable[[], Json] = dict  # about the process, for `status`
 
@@ -82,15 +87,17 @@ class Service:
     # -- time
 
     async def run(self) -> None:
-        """Deal once a second, until this is cancelled."""
+        """Deal each second, and sooner when slots have become free, until this is cancelled."""
         while True:
-            began = time.monotonic()
             try:
                 await self.deal()
             except Exception:
                 # A farm that does not deal is said and tried again: jobs go on with their grants.
                 log.exception("the slots could not be dealt")
-            await asyncio.sleep(max(0.0, began + SECOND - time.monotonic()))
+            await asyncio.sleep(LEAST)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._has_news.wait(), SECOND - LEAST)
+            self._has_news.clear()
 
     async def deal(self) -> None:
         """Deal all slots anew; store what has changed, and only then tell the delegates."""
@@ -161,18 +168,44 @@ class Service:
         if save or gone:
             await asyncio.wrap_future(self._store.commit(save, gone))
         told = {row.id for row in save if isinstance(row, JobRow)}
+        ordered = {number for number in told if self._has_new_order(number)} | self._next_ones()
         for number, grant in newest.items():
             if grant != self._sent.get(number) and grant.epoch == self.epoch:
                 self._sent[number] = grant
-                told.add(number)
-        if told:
-            await self._tell(told)
+                ordered.add(number)
+        if told or ordered:
+            await self._tell(told | ordered, ordered)
 
-    async def _tell(self, numbers: Iterable[int]) -> None:
+    def _has_new_order(self, number: int) -> bool:
+        """Tell whether a job's delegate is to do something else now: counts alone are no order."""
+        row = self._farm.jobs[number].row
+        order = (row.state, row.priority)
+        if self._orders.get(number) == order:
+            return False
+        self._orders[number] = order
+        return True
+
+    def _next_ones(self) -> set[int]:
+        """Note the jobs without a grant whose turn it is. Return those for which that is new.
+
+        Their runs are started meanwhile: that takes longer than a short task of those who give.
+        """
+        farm = self._farm
+        soon = {
+            number
+            for number, slots in farm.targets.items()
+            if slots and number not in self._sent and number in farm.jobs and farm.jobs[number].is_asking
+        }
+        new, self._soon = soon - self._soon, soon
+        return new
+
+    async def _tell(self, numbers: Iterable[int], ordered: Iterable[int]) -> None:
+        """Tell readers of the stream what has changed, and delegates what they are to do."""
         self._version += 1
-        for number in numbers:
+        for number in ordered:
             row = self._farm.jobs[number].row
             self._versions[row.owner, row.place] = self._version
+        for number in numbers:
             for reader in self._readers:
                 if reader.qsize() < KEPT_EVENTS:
                     reader.put_nowait(("change", {"job": number}))
@@ -209,6 +242,7 @@ class Service:
             raise Unfit(error.line) from None
         self._heard[user.name, place] = self._clock()
         self._silence.hear(time.monotonic(), row.id)
+        self._has_news.set()
         await self._publish()
         return self._document(self._farm.jobs[row.id], user)
 
@@ -262,13 +296,18 @@ class Service:
                 self._silence.hear(time.monotonic(), job.row.id)
         try:
             async with asyncio.timeout(wait), self._changed:
-                await self._changed.wait_for(lambda: self._versions[at] > seen)
+                await self._changed.wait_for(lambda: self._versions[at] != seen)
         except TimeoutError:
             pass
         jobs = {
             str(number): grant_document(job.row, self._sent[number], self._farm)
             for number, job in self._farm.jobs.items()
             if (job.row.owner, job.row.place) == at and number in self._sent
+        }
+        jobs |= {
+            str(number): {**grant_document(job.row, Grant(self.epoch, 0, {}), self._farm), "soon": True}
+            for number in self._soon
+            if ((job := self._farm.jobs[number]).row.owner, job.row.place) == at
         }
         # A job that ended before it got a grant has none, and its delegate waits for its end.
         jobs |= {
@@ -291,7 +330,10 @@ class Service:
             if job is None or job.row.place != place:
                 unknown.append(number)
                 continue
+            before = sum(job.holding.held.values())
             self._farm.hear(now, number, one)
+            if sum(job.holding.held.values()) < before:
+                self._has_news.set()
             self._silence.hear(time.monotonic(), job.row.id)
             if number in self._unsettled:
                 self._unsettled.discard(number)
@@ -299,6 +341,7 @@ class Service:
                 self._ledger.settle(self._now(), number, cores)
             if ended := read[number].get("ended"):
                 self._farm.end(now, number, printable(str(ended)[:MOST_OUTCOME]))
+                self._has_news.set()
         try:
             await self._publish()
         except OSError as error:
