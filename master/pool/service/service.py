@@ -168,11 +168,12 @@ class Service:
         if save or gone:
             await asyncio.wrap_future(self._store.commit(save, gone))
         told = {row.id for row in save if isinstance(row, JobRow)}
-        ordered = {number for number in told if self._has_new_order(number)} | self._next_ones()
+        ordered = {number for number in told if self._has_new_order(number)}
         for number, grant in newest.items():
             if grant != self._sent.get(number) and grant.epoch == self.epoch:
                 self._sent[number] = grant
                 ordered.add(number)
+        ordered |= self._next_ones()
         if told or ordered:
             await self._tell(told | ordered, ordered)
 

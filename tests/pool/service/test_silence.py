@@ -3,108 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from spe.pool.farm import Farm
 from spe.pool.gate.heart import Unfit
-from spe.pool.ledger import Ledger, Moment
-from spe.pool.rows import HistoryRow, HostRow, JobRow, Role, Row, UserRow
-from spe.pool.service.service import Service
-from spe.pool.service.sights import Sights
+from spe.pool.rows import JobRow
 from spe.pool.silence import APART, FINAL, SILENT
-from spe.pool.watch.seen import Client, Seen
 
-ADA, ADMIN = UserRow("ada"), UserRow("root", role=Role.ADMIN)
-
-
-class Clock:
-    """Both clocks of the farm; they go on when they are told to."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1000.0
-        monkeypatch.setattr(time, "monotonic", lambda: self.now)
-
-
-class Watching:
-    """A watcher of one host that sees what the test says."""
-
-    interval = 10.0
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self.boot, self.clients = "b00t", [Client("ada", 2, "f00d/1")]
-
-    @property
-    def seen(self) -> dict[str, tuple[float, Seen]]:
-        return {"h": (self._clock.now, Seen(self.boot, "linux", 8, (0.0, 0.0, 0.0), clients=self.clients))}
-
-    def unheard(self, name: str) -> str:
-        return ""
-
-
-class Store:
-    """Keeps all rows that were committed."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.holds: Future[None] | None = None  # what commits wait for
-        self.asked = False
-
-    def commit(self, save: Iterable[Row], remove: Iterable[Row] = ()) -> Future[None]:
-        self.asked = True
-        if self.holds:
-            return self.holds
-        self.rows += save
-        done: Future[None] = Future()
-        done.set_result(None)
-        return done
-
-    def is_leader(self, now: float) -> bool:
-        return True
-
-
-class Post:
-    """A farm with one host and a job of ada that runs there."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock, self.watching, self.store = clock, Watching(clock), Store()
-        self.farm = Farm(1, 0.0)
-        self.farm.load([HostRow("h", 4, 4), ADA, UserRow("ben")], 0.0)
-        ledger = Ledger(Moment(clock.now, clock.now), [ADA])
-        self.heart = Service("f00d", self.farm, self.store, Sights(self.watching), ledger, lambda: clock.now)
-        self.serial = 0
-
-    async def begin(self) -> None:
-        await self.heart.submit(ADA, "p", {"name": "x"})
-        await self.deal()
-        await self.report({"h": "b00t"}, wants=1)
-
-    async def deal(self) -> None:
-        await self.heart.deal()
-
-    async def report(self, boots: dict[str, str], wants: int = 9) -> None:
-        self.serial += 1
-        grant = (await self.heart.grants(ADA, "p", 0, 0))["jobs"]["1"]
-        said = {"serial": [1, self.serial], "epoch": grant["epoch"], "number": grant["number"]}
-        said |= {"allowed": grant["tasks"], "out": grant["tasks"], "wants": wants, "up": ["h"], "boots": boots}
-        await self.heart.report(ADA, "p", {"jobs": {"1": said}})
-
-    async def wait(self, seconds: float) -> None:
-        """The farm deals each few seconds meanwhile."""
-        end = self.clock.now + seconds
-        while self.clock.now < end:
-            self.clock.now = min(end, self.clock.now + 5)
-            await self.deal()
-
-    def held(self) -> int:
-        return self.farm.jobs[1].holding.held.get("h", 0)
-
-    def history(self) -> list[str]:
-        return [row.text for row in self.store.rows if isinstance(row, HistoryRow) and row.host == "h"]
+from .post import ADA, ADMIN, BEN, Clock, Post
 
 
 @pytest.fixture
@@ -140,7 +47,7 @@ def test_what_a_silent_job_held_is_free_once_the_watcher_finds_no_client_of_it(p
         assert post.held() >= 1
         await post.wait(APART + 10)
         assert post.held() == 0 and any("no client of it is left" in text for text in post.history())
-        await post.heart.submit(UserRow("ben"), "q", {"name": "y"})
+        await post.heart.submit(BEN, "q", {"name": "y"})
         await post.deal()
         assert post.farm.jobs[2].holding.granted == {"h": 1}
 
@@ -197,11 +104,11 @@ def test_nothing_is_told_that_is_not_stored_also_when_two_ask_at_once(post: Post
         reporting = asyncio.create_task(post.report({"h": "b00t"}))
         for _ in range(20):
             await asyncio.sleep(0)
-        assert (await post.heart.grants(UserRow("ben"), "q", 0, 0))["jobs"] == {}, "its grant is not stored yet"
+        assert (await post.heart.grants(BEN, "q", 0, 0))["jobs"] == {}, "its grant is not stored yet"
         held, post.store.holds = post.store.holds, None
         held.set_result(None)
         await asyncio.gather(dealing, reporting)
-        assert (await post.heart.grants(UserRow("ben"), "q", 0, 0))["jobs"]["2"]["tasks"] == {"h": 1}
+        assert (await post.heart.grants(BEN, "q", 0, 0))["jobs"]["2"]["tasks"] == {"h": 1}
 
     asyncio.run(story())
 
