@@ -83,8 +83,6 @@ class Options:
     folder: Path  # folder of the run: the file of a local client is written there
     ssh_config: Path | None = None  # `spe run -F FILE`; None: ~/.ssh/config and /etc/ssh/ssh_config
     accept_new_host_keys: bool = False
-    # Refuse unknown keys in any case: the hosts of a farm's job are named by somebody else.
-    recorded_keys_only: bool = False
     # All limits in seconds.
     grace: float = 180.0  # after it a lost forwarding connection is not made again
     connect_limit: float = 10.0  # for one TCP connection; ConnectTimeout of ssh_config wins
@@ -97,6 +95,8 @@ class Options:
     owed: dict[str, set[str]] = field(default_factory=dict, repr=False)
     # Shows a warning to the user; called from any thread. The log has it in any case.
     warn: Callable[[str], None] = field(default=lambda text: None, repr=False)
+    # Refuse unknown keys in any case: the hosts of a farm's job are named by somebody else.
+    recorded_keys_only: bool = False
 
 
 class Launcher(Protocol):

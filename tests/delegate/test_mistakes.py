@@ -45,8 +45,9 @@ def test_a_job_whose_folder_is_gone_ends_with_that_and_makes_no_folder(
     assert delegate._masters == {}
 
 
+# `spe submit` waits for the farm: test_silent_farm.py.
 ASK = [
-    ("farm", "join", "srv", "--update"), ("farm", "leave", "srv"), ("submit", "-p", "y=1", "--", "true", "{{ y }}"),
+    ("farm", "join", "srv", "--update"), ("farm", "leave", "srv"),
     ("jobs",), ("jobs", "why", "7"), ("jobs", "cancel", "7"),
 ]  # fmt: skip
 

@@ -42,7 +42,7 @@ class Starter:
         return launcher(host, self.offer, options or self.options())
 
     def options(self) -> Options:
-        return Options(self.folder, self.ssh_config, self.accept_new_host_keys, self.grace, homes=Homes(5.0),
+        return Options(self.folder, self.ssh_config, self.accept_new_host_keys, grace=self.grace, homes=Homes(5.0),
                        **self.limits)  # fmt: skip
 
     def start(self, *hosts: Host | str) -> list[LaunchError | None]:
