@@ -40,6 +40,10 @@ class Sweep:
             f"ping: 1\n{more}"
         )
 
+    def story(self) -> str:
+        """What was told, and what the log says."""
+        return f"{self.said}\n{(self.folder / 'runs/s/master.log').read_text()}"
+
     @property
     def said(self) -> str:
         return (self.folder / "said").read_text()
@@ -299,7 +303,7 @@ def test_a_host_that_is_lost_while_it_is_started_is_tried_again(
     cut_off(hosts[0])
     wait_until(lambda: "h01: connection lost" in sweep.said, "it is told")
     wait_until(lambda: "h01: it is tried again" in sweep.said, "and what is done now")
-    wait_until(lambda: "h01: up" in sweep.said, "it is up after all", BACK)
+    wait_until(lambda: "h01: up" in sweep.said, "it is up after all", BACK, sweep.story)
     if not only:
         wait_until(lambda: sweep.hosts()["h01"]["done"], "it works")
         hosts[1].shell("rm shut")
