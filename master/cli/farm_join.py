@@ -84,13 +84,17 @@ def _check_words(account: str, public: str, patterns: tuple[str, ...]) -> None:
 
 def _join(srv: str, account: str, public: str, code: bool, ssh_config: Path | None) -> Card:
     """Return the card of a farm, which is stored. Raises UsageError."""
+    from ..delegate.address import card_before_move
     from ..pool.joining.cards import Card, checked_answer, earlier_card, save_card
     from ..pool.joining.knocking import knock, own_name
 
     said = _by_code(srv) if code else knock(srv, account, public, ssh_config)
     answer = checked_answer(said, srv)
     old = earlier_card(answer["farm"], answer["fingerprint"], srv, account)
+    if old is None:
+        old = card_before_move(answer["fingerprint"])
     if old is not None:
+        # The orders of its jobs are found by the first ID.
         answer["farm"] = old.farm
     card = Card(
         **answer,

@@ -32,6 +32,7 @@ class Delegate:
         self._masters: dict[int, Master] = {}
         self._idle_since = time.monotonic()
         self._trouble = ""
+        self._lost = ""  # why a farm that does not answer was not found again
         self._epoch = 0  # the newest one of the farm
         self._heard = self._looked = time.monotonic()  # when the farm answered, and was looked for
         self._has_left = False
@@ -58,11 +59,12 @@ class Delegate:
                 return 0.0
             self._turn()
             self._heard = time.monotonic()
+            self._lost = ""
             self._note_trouble("")
         except NoAnswer as error:
             # Jobs go on with what they were granted.
-            self._note_trouble(error.line)
             self._look_again()
+            self._note_trouble(self._lost or error.line)
             # All delegates have lost the farm at once, and must not come back at once.
             return random.uniform(PAUSE, COME_BACK)
         except Paused as error:
@@ -110,8 +112,11 @@ class Delegate:
         self._looked = now
         try:
             self._card = moved(self._card, self._epoch)
+            self._lost = ""
         except UsageError as error:
             log.warning("the farm was looked for: %s", error.line)
+            moved_to = "If it is on another machine by now: spe farm join SRV, with that one."
+            self._lost = f"the farm does not answer, and was looked for: {error.line} {moved_to}"
 
     def _take_orders(self) -> None:
         for order in orders.load(self._card.farm, self._place):

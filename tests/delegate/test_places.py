@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from spe.delegate import delegate as delegate_module
 from spe.delegate import masters, trouble
-from spe.delegate.address import moved
+from spe.delegate.address import card_before_move, moved
 from spe.delegate.answers import Granted
 from spe.delegate.orders import Order
 from spe.errors import UsageError
@@ -57,8 +57,8 @@ def test_a_farm_that_moved_is_found_by_its_address_file_and_kept(ada: Ada, publi
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ({"farm": "beef"}, "another farm, or another key"),
-        ({"fingerprint": "0" * 64}, "another farm, or another key"),
+        ({"fingerprint": "0" * 64}, "a farm with another key is there now"),
+        ({"farm": "beef", "fingerprint": "0" * 64}, "a farm with another key is there now"),
         ({"epoch": 4}, "epoch 4, before 5"),
         ({"epoch": "9"}, "epoch 9, before 5"),
         ({"urls": []}, "its address is none"),
@@ -73,6 +73,53 @@ def test_an_address_that_is_not_the_pinned_farms_is_not_followed(
     with pytest.raises(UsageError, match=why):
         moved(card, 5)
     assert load_card(card.farm, PLACE) == card
+
+
+def test_a_farm_that_moved_with_a_new_id_is_known_by_its_key(ada: Ada, public: Path) -> None:
+    card = here(ada, public)
+    tell(public, card, farm="beef", epoch=1_800_000_000)
+    assert moved(card, 5) == replace(card, urls=["https://srv:2"]), "the orders go by the first ID"
+
+
+def test_a_restored_farm_without_a_new_id_is_refused_with_what_its_administrator_does(ada: Ada, public: Path) -> None:
+    card = here(ada, public)
+    tell(public, card, epoch=4)
+    with pytest.raises(UsageError) as caught:
+        moved(card, 5)
+    assert caught.value.todo == "After a backup was restored, its administrator starts it with --new-id."
+
+
+def test_a_farm_that_is_not_found_any_more_is_said_in_one_sentence_with_what_to_do(
+    ada: Ada, gate: EvilGate, public: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada.card = here(ada, public)
+    ada.submit()
+    made = ada.delegate()
+    monkeypatch.setattr(delegate_module, "LOOK_AGAIN", 0.0)
+    made._one_turn()
+    said = trouble.noted(ada.card)
+    assert said.startswith("the farm does not answer, and was looked for: localhost: the farm is not there")
+    assert said.endswith("If it is on another machine by now: spe farm join SRV, with that one.")
+    monkeypatch.setattr(delegate_module, "LOOK_AGAIN", 60.0)
+    made._one_turn()
+    assert trouble.noted(ada.card) == said, "also between two looks"
+    save_card(replace(ada.card, urls=[gate.url]))  # as `spe farm join` does
+    gate.answers["/grants"] = answer({"jobs": {}})
+    made._one_turn()
+    assert trouble.noted(ada.card) == ""
+
+
+def test_a_farm_under_another_name_is_the_same_where_it_has_the_key_and_has_left_its_old_place(
+    ada: Ada, gate: EvilGate
+) -> None:
+    gate.answers["/hosts"] = answer({"hosts": []})
+    assert card_before_move(ada.card.fingerprint) is None, "it answers: the other one is another farm"
+    gate.answers["/hosts"] = answer({"error": "no valid token"}, "403 Forbidden")
+    assert card_before_move(ada.card.fingerprint) is None
+    gone = replace(ada.card, urls=["https://127.0.0.1:1"])
+    save_card(gone)
+    assert card_before_move(gone.fingerprint) == gone
+    assert card_before_move("0" * 64) is None
 
 
 def test_an_address_file_of_another_account_is_not_read(ada: Ada, public: Path) -> None:

@@ -38,6 +38,7 @@ class Town:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.server, self.hosts = lab.hosts[0], lab.hosts[1:]
+        self.installed = [self.server]  # hosts on which spe is installed
         self._jobs: dict[int, Any] = {}
         self._jobs_at = 0.0
         self.notes: list[str] = []
@@ -56,28 +57,37 @@ class Town:
             people.give_keys(self.lab, self.server, who)
 
     def how(self, host: LabHost) -> Boot:
-        """How a host is booted. The server sees the environment of these tests, where spe is installed."""
+        """How a host is booted. Where spe is installed it sees the environment of these tests."""
         places = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}
         own = [place for place in places if not place.is_relative_to("/usr")]
-        binds = tuple((place, str(place)) for place in own) if host is self.server else ()
+        binds = tuple((place, str(place)) for place in own) if host in self.installed else ()
         return Boot(people=PEOPLE, cores=CORES, binds=binds)
 
     # -- commands of people, on the server
 
-    def words(self, who: str, cwd: str = "") -> list[str]:
-        """Return the words before a command that an account runs on the server."""
+    def words(self, who: str, cwd: str = "", host: LabHost | None = None) -> list[str]:
+        """Return the words before a command that an account runs on a host; None for the server."""
+        host = host or self.server
         number = str(people.uid(PEOPLE, who))
         path = f"{Path(sys.prefix).resolve()}/bin:/usr/local/bin:/usr/bin:/bin"
-        enter = f"echo $$ >{self.server.cgroup}/cgroup.procs; exec nsenter -t {self.server.first_pid}"
+        enter = f"echo $$ >{host.cgroup}/cgroup.procs; exec nsenter -t {host.first_pid}"
         enter += ' -m -u -i -n -p -r -w "$@"'
         user = ["setpriv", f"--reuid={number}", f"--regid={number}", "--clear-groups", "env", "-i", f"PATH={path}"]
         user += [f"HOME=/home/{who}", f"USER={who}", f"LOGNAME={who}", "SHELL=/bin/sh", "LANG=C.UTF-8"]
         return ["sh", "-c", enter, "sh", *user, "sh", "-c", 'cd "$0" && exec "$@"', cwd or f"/home/{who}"]
 
-    def run(self, who: str, *command: str, cwd: str = "", check: bool = True, seconds: float = 60) -> str:
+    def run(
+        self,
+        who: str,
+        *command: str,
+        cwd: str = "",
+        check: bool = True,
+        seconds: float = 60,
+        host: LabHost | None = None,
+    ) -> str:
         """Run a command there; return what it prints."""
         done = subprocess.run(
-            [*self.words(who, cwd), *command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
+            [*self.words(who, cwd, host), *command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
         )
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}\n{self.story()}"
         return done.stdout + done.stderr
@@ -191,7 +201,9 @@ class Town:
 
         cards = (self.home(who) / ".config" / "spe" / "farms").glob("*.json")
         card = json.loads(next(cards).read_text())
-        urls = [url.replace(f"//{self.server.name}:", f"//{self.server.address}:") for url in card["urls"]]
+        urls = card["urls"]
+        for host in self.lab.hosts:  # whose names this machine does not know
+            urls = [url.replace(f"//{host.name}:", f"//{host.address}:") for url in urls]
         return ask_gate(urls, card["fingerprint"], card["token"], method, path, body)
 
     def results(self, who: str, name: str) -> Path:
