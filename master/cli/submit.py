@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
-from ..text import counted, sets
+from ..text import counted, sets, span
 from .common import as_json, load, print_json, sweep_file_to_run, sweep_name, volume
 from .completion import paths
 from .execution import find_mistakes, find_targets
@@ -105,11 +105,12 @@ def command(
     return 0
 
 
-def _tell_to_wait(error: UsageError) -> None:
-    """Tell that the farm does not answer, and what can be done."""
+def _tell_to_wait(error: UsageError, waited: float) -> None:
+    """Tell why there is no job yet, in the farm's own words where it has any, and what can be done."""
+    since = f" for {span(waited)}" if waited >= 1 else ""
     click.echo(f"spe: {error.what}", err=True)
     click.echo(
-        "  waiting for it; Ctrl-C ends this. Without the farm: spe submit --here-and-now", err=True
+        f"  waiting{since}; Ctrl-C ends this. Without the farm: spe submit --here-and-now", err=True
     )
 
 

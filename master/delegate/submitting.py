@@ -56,32 +56,43 @@ def look_at_farm(card: Card) -> Farm:
 
 
 def is_silent(card: Card) -> bool:
-    """Tell whether a farm does not answer. Raises UsageError for a wrong answer."""
+    """Tell whether a farm does not answer, or only that it cannot now.
+
+    Raises UsageError for a wrong answer.
+    """
     try:
         look_at_farm(card)
-    except Silent:
+    except (Silent, Paused):
         return True
     return False
 
 
-def wait_for_farm(card: Card, tell: Callable[[UsageError], None]) -> Farm:
+def wait_for_farm(card: Card, tell: Callable[[UsageError, float], None]) -> Farm:
     """Return what a farm says, as soon as it answers. Raises UsageError for other answers.
 
-    tell: called once with what keeps it, when that has lasted for a while.
+    tell: called with what keeps it and the seconds of waiting so far: when that has lasted for
+    TELL, and each time it has lasted twice as long again.
     """
     began = time.monotonic()
-    is_told = False
+    due = TELL
     while True:
+        pause = RETRY
         try:
             return look_at_farm(card)
-        except (Silent, Paused) as error:
-            if not is_told and time.monotonic() - began >= TELL:
-                is_told = True
-                tell(error)
-                # It may be somewhere else by now.
-                with suppress(UsageError):
-                    card = moved(card, 0)
-        time.sleep(RETRY)
+        except Silent as error:
+            why: UsageError = error
+        except Paused as error:
+            why = error
+            pause = max(pause, error.pause)  # it knows best when it can answer
+        waited = time.monotonic() - began
+        # Before a pause that is longer, or a farm that wants 5 min of it would keep it silent.
+        if waited + pause > due:
+            tell(why, waited)
+            due = 2 * max(due, waited)
+            # It may be somewhere else by now.
+            with suppress(UsageError):
+                card = moved(card, 0)
+        time.sleep(pause)
 
 
 def check_hosts(farm: Farm, wanted: Collection[str], excluded: Collection[str]) -> None:

@@ -158,7 +158,12 @@ class Desk:
             self._warn("writers", text, host)
 
     def note_neighbours(self, host: str, neighbours: Iterable[Neighbour]) -> None:
-        """Take in what a host reports about others there. It is said once, for all hosts together."""
+        """Take in what a host reports about others there. It is said once, for all hosts together.
+
+        In a job of a farm it is not: others are meant to be there, and the farm deals the slots.
+        """
+        if self.dispatch.handout.grants.is_set:
+            return
         for one in neighbours:
             self._neighbours.note(self.clock(), host, one)
 

@@ -193,6 +193,22 @@ def test_neighbours_are_told_some_seconds_after_the_first_report_and_else_at_the
     asyncio.run(run())
 
 
+def test_a_job_of_a_farm_says_nothing_of_the_neighbours_whose_slots_the_farm_deals(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            told: list[str] = []
+            at.desk.remark = told.append
+            at.dispatch.handout.grants.begin(grace=60.0)
+            at.desk.note_neighbours("h1", [Neighbour("alice", 8)])
+            at.now += GATHERING
+            await at.desk.tick()
+            await at.desk.note_last_words()
+            assert told == []
+            assert [note for _, note in at.desk.events.since() if note["kind"] == "neighbours"] == []
+
+    asyncio.run(run())
+
+
 async def doubled(at: Office) -> tuple[int, int]:
     """One task, out on two hosts."""
     slow, quick = await at.client("slow"), await at.client("quick")
