@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from ..errors import UsageError
+from ..logs import OLDER, numbered
 from ..text import printable
 from .common import volume
 
@@ -41,7 +43,7 @@ def command(follow: bool, level: str, quiet: bool, verbose: int) -> None:
         todo = "A farm that is started in the background writes it."
         raise UsageError("there is no log of a farm of this account", where=str(path), todo=todo)
     is_shown = True
-    for line in _lines(path, follow):
+    for line in _all_lines(path, follow):
         found = _LINE.match(line)
         # The lines of a traceback belong to the line above them.
         if found:
@@ -52,10 +54,20 @@ def command(follow: bool, level: str, quiet: bool, verbose: int) -> None:
             sys.stdout.flush()
 
 
-def _lines(path: Path, follow: bool) -> Iterator[str]:
+def _all_lines(path: Path, follow: bool) -> Iterator[str]:
+    """Yield the lines of a log, behind those of the older ones beside it."""
+    newest = _open(path)  # first: it may become an older one meanwhile
+    for number in range(OLDER, 0, -1):
+        older = numbered(path, number)
+        if older.exists() and not _is(newest, older):
+            yield from _lines(older, _open(older), follow=False)
+    yield from _lines(path, newest, follow)
+
+
+def _lines(path: Path, file: TextIO, follow: bool) -> Iterator[str]:
     """Yield the lines of a log, also of one that is replaced while it is followed."""
-    file = path.open(encoding="utf-8", errors="replace")
     kept = ""
+    is_replaced = False
     try:
         while True:
             text = file.readline()
@@ -63,14 +75,27 @@ def _lines(path: Path, follow: bool) -> Iterator[str]:
             if kept.endswith("\n"):
                 yield kept[:-1]
                 kept = ""
-            elif not text:
-                if not follow:
-                    break
+            elif text:
+                continue  # the end of this line is not written yet
+            elif is_replaced:
+                # Only now: the old one may have had more lines when it was replaced.
+                file.close()
+                file = _open(path)
+                is_replaced = False
+            elif follow:
                 time.sleep(PAUSE)
-                if path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino:
-                    file.close()
-                    file = path.open(encoding="utf-8", errors="replace")
+                is_replaced = path.exists() and not _is(file, path)
+            else:
+                break
         if kept:
             yield kept
     finally:
         file.close()
+
+
+def _open(path: Path) -> TextIO:
+    return path.open(encoding="utf-8", errors="replace")
+
+
+def _is(file: TextIO, path: Path) -> bool:
+    return os.path.samestat(os.fstat(file.fileno()), path.stat())

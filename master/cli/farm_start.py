@@ -147,13 +147,13 @@ def _stay(
 ) -> int:
     """Be the farm, until a signal ends it."""
     import asyncio
-    import logging
 
+    from ..logs import log_to_standard_error
     from ..pool.joining.knocking import own_name
+    from ..pool.service.living import LOG, home
     from ..pool.service.process import FarmOptions, run_farm
 
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=form)
+    log_to_standard_error(home() / LOG)
     os.umask(0o077)
     options = FarmOptions(
         hosts=str(hosts.absolute()),
@@ -194,7 +194,8 @@ def _detach(store: str, public: str) -> Living:
             return found
         time.sleep(PAUSE)
     with path.open("rb") as said:
-        said.seek(before)
+        # A log that was full is a new one by now.
+        said.seek(before if os.fstat(said.fileno()).st_size >= before else 0)
         words = said.read().decode("utf-8", "replace")
     raise _not_begun(words, path)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from ..errors import UsageError
+from ..logs import log_to_standard_error
 from ..pool.joining.cards import Card, chosen_card, find_card
 from . import orders
 from .delegate import Delegate
@@ -53,9 +53,8 @@ def ensure_delegate(card: Card) -> bool:
     if held is None:
         return False
     os.close(held)
-    where = folder()
-    where.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(where / f"{card.farm}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(log_path(card), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "wb") as log:
         # -P: a file spe.py in the current folder must not be taken for this package.
         subprocess.Popen(
@@ -67,6 +66,11 @@ def ensure_delegate(card: Card) -> bool:
             cwd="/",
         )
     return True
+
+
+def log_path(card: Card) -> Path:
+    """Return the log of the delegate here: one for each host, as a home may be that of several."""
+    return folder() / f"{card.farm}@{card.host}.log"
 
 
 def card_with_delegate(srv: str | None) -> Card:
@@ -88,8 +92,7 @@ def be_delegate(farm: str) -> None:
     card = find_card(farm)
     if card is None:
         raise UsageError("this farm was not joined here", where=farm)
-    form = "%(asctime)s %(levelname)s %(message)s"
-    logging.basicConfig(level=logging.INFO, format=form)
+    log_to_standard_error(log_path(card))
     while (held := take_lock(farm)) is not None:
         try:
             Delegate(card, card.host).run()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from processes import processes_with
 from waiting import wait_until
 
 MARK = "SPE_CLI_BENCH"
@@ -178,16 +179,7 @@ class Bench:
 
     def processes(self) -> dict[int, str]:
         """The processes of this test, and their command lines."""
-        mark = f"{MARK}={self.root}".encode()
-        found = {}
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                if mark in (path / "environ").read_bytes().split(b"\0"):
-                    words = (path / "cmdline").read_bytes().split(b"\0")
-                    found[int(path.name)] = b" ".join(words).decode("utf-8", "replace")
-            except OSError:  # it is gone, or not ours
-                continue
-        return found
+        return processes_with(f"{MARK}={self.root}")
 
     def assert_nothing_left(self, done: Done | None = None) -> None:
         if any(one.process.poll() is None for one in self.started):

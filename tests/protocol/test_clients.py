@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from needs import need_program
+from processes import processes_with
 from waiting import wait_until
 
 from .kit import Master, ended_after, environment
@@ -161,15 +162,7 @@ def ours(master: Master, name: str, stack: ExitStack, *arguments: str) -> subpro
 
 def processes_of(folder: Path) -> list[int]:
     """All processes that run in this folder's environment: the client, its guard, its programs."""
-    mark = f"TMPDIR={folder / 'tmp'}".encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
-        except OSError:  # it ended meanwhile
-            continue
-    return found
+    return list(processes_with(f"TMPDIR={folder / 'tmp'}"))
 
 
 def kill_all_of(folder: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pwd
 import signal
 import subprocess
 import sys
@@ -32,7 +31,7 @@ class Town:
         self.setpriv = need_program("setpriv", "util-linux")
         self.root = Path(tempfile.mkdtemp(prefix="spe-town-"))
         self.root.chmod(0o755)
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.started: list[subprocess.Popen[bytes]] = []
         self.joined: set[str] = set()
         for who in (FARM, ADA, BEN):
             self.private(f"home-{who}", who)
@@ -85,7 +84,7 @@ class Town:
     def start(self, who: str, *words: str) -> subprocess.Popen[bytes]:
         log = (self.root / f"{words[0]}-{who}.log").open("ab")
         process = subprocess.Popen(self.words(who, *words), stdout=log, stderr=log, env=self.environment(who), cwd="/")
-        self.processes.append(process)
+        self.started.append(process)
         return process
 
     def said(self, who: str, *words: str) -> Any:
@@ -120,22 +119,21 @@ class Town:
         assert done.returncode == 0, done
         return int(json.loads(done.stdout)["id"])
 
+    def processes(self, who: str) -> dict[int, str]:
+        """Return process -> command line of what a user of this town runs; other towns have the same accounts."""
+        from processes import processes_with
+
+        return processes_with(f"HOME={self.root}/home-{who}")
+
     def delegate(self, who: str) -> int:
-        """The process of a user's delegate; 0 for none."""
-        uid = pwd.getpwnam(who).pw_uid
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (path / "cmdline").read_bytes()
-                if b"\0farm\0delegate\0" in words and path.stat().st_uid == uid:
-                    return int(path.name)
-            except OSError:
-                continue
-        return 0
+        """Return the process of a user's delegate; 0 for none."""
+        return next((pid for pid, line in self.processes(who).items() if " farm delegate " in line), 0)
 
     def kill_delegate(self, who: str) -> None:
         from waiting import wait_until
 
         pid = self.delegate(who)
+        assert pid, self.logs()
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: self.delegate(who) == 0, "it is gone", story=self.logs)
 
@@ -152,18 +150,17 @@ class Town:
     def remove(self) -> None:
         import shutil
 
-        for one in self.processes:
+        for one in self.started:
             one.send_signal(signal.SIGTERM)
-        for one in self.processes:
+        for one in self.started:
             try:
                 one.wait(20)
             except subprocess.TimeoutExpired:
                 one.kill()
-        for path in Path("/proc").glob("[0-9]*"):
+        for pid in [pid for who in (FARM, ADA, BEN) for pid in self.processes(who)]:
             try:
-                if f"{self.root}/home-".encode() in (path / "environ").read_bytes():
-                    os.kill(int(path.name), signal.SIGKILL)
-            except (OSError, ValueError):
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
                 continue
         shutil.rmtree(self.root, ignore_errors=True)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from needs import need_program
+from spe.logs import SIZE, numbered
 from spe.pool.gate.public_folder import PublicFolder
 from spe.version import __version__
 from waiting import wait_until
@@ -145,6 +146,19 @@ def test_the_hosts_file_is_read_again_and_an_error_in_it_is_shown(desk: Desk) ->
     assert code == 1 and f"files: {told}" in said
     assert told in desk.ok("log", "--level", "error", public=False)
     assert "listens at" not in desk.ok("log", "--level", "error", public=False)
+
+
+def test_a_log_that_is_full_is_kept_beside_a_new_one_and_both_are_printed(desk: Desk) -> None:
+    desk.start()
+    desk.ok("stop")
+    path = home(desk.place, FARM_UID) / ".local" / "share" / "spe" / "farm" / "farm.log"
+    with path.open("a") as log:
+        log.writelines(["2026-12-03 00:00:00,000 WARNING spe.farm: it was long ago\n"] * (SIZE // 50))
+    desk.start()
+    assert numbered(path, 1).stat().st_size > SIZE > 10_000 > path.stat().st_size
+    said = desk.ok("log", public=False)
+    assert "it was long ago" in said and said.count(" listens at ") == 2
+    assert [one.stat().st_mode & 0o777 for one in (path, numbered(path, 1))] == [0o600, 0o600]
 
 
 def test_another_account_administers_nothing(desk: Desk) -> None:

@@ -24,18 +24,9 @@ def place() -> Iterator[Town]:
         yield made
 
 
-def programs() -> Counter[str]:
-    """How many programs of each account run now."""
-    import pwd
-
-    found: Counter[str] = Counter()
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            if (path / "cmdline").read_bytes() == b"sleep\x000.3\x00":
-                found[pwd.getpwuid(path.stat().st_uid).pw_name] += 1
-        except (OSError, KeyError):
-            continue
-    return found
+def programs(place: Town) -> Counter[str]:
+    """Return how many programs of each account run now."""
+    return Counter(who for who in (ADA, BEN) for line in place.processes(who).values() if line == "sleep 0.3 ")
 
 
 def owners(folder: Path) -> set[str]:
@@ -56,12 +47,12 @@ def test_each_task_runs_as_its_owner_and_both_get_slots(place: Town) -> None:
     ada, ben = place.sweep(ADA, "ada", PROGRAM, 40), place.sweep(BEN, "ben", PROGRAM, 40)
     first = place.submit(ADA, ada)
     assert place.jobs()[first]["state"] in ("waiting", "pending")
-    wait_until(lambda: programs()[ADA] == 4, "she alone has all slots", seconds=60, story=place.logs)
+    wait_until(lambda: programs(place)[ADA] == 4, "she alone has all slots", seconds=60, story=place.logs)
     second = place.submit(BEN, ben)
     seen: Counter[str] = Counter()
 
     def both_finished() -> bool:
-        now = programs()
+        now = programs(place)
         assert now.total() <= 4, now
         seen.update(now)
         return finished(place, first, second)
@@ -89,7 +80,7 @@ def test_a_farm_that_is_killed_loses_no_job_and_jobs_go_on_without_it(place: Tow
     farm = place.farm()
     ada = place.sweep(ADA, "ada", PROGRAM, 40)
     job = place.submit(ADA, ada)
-    wait_until(lambda: programs()[ADA] == 4, "it runs", seconds=60, story=place.logs)
+    wait_until(lambda: programs(place)[ADA] == 4, "it runs", seconds=60, story=place.logs)
     farm.send_signal(signal.SIGKILL)
     farm.wait()
     folder = ada / "runs" / "ada"
@@ -104,7 +95,7 @@ def test_a_master_and_a_delegate_that_are_killed_are_started_again(place: Town) 
     place.farm()
     ada = place.sweep(ADA, "ada", PROGRAM, 40)
     job = place.submit(ADA, ada)
-    wait_until(lambda: programs()[ADA] == 4, "it runs", seconds=60, story=place.logs)
+    wait_until(lambda: programs(place)[ADA] == 4, "it runs", seconds=60, story=place.logs)
     place.kill_delegate(ADA)
     import json
 
