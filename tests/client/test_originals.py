@@ -279,16 +279,18 @@ def test_who_writes_into_a_linked_worker_is_found(master: Master, client: Starte
 def test_the_innocent_pass_when_they_run_again(master: Master, client: Started) -> None:
     """All that ran with it are suspects then; each has a file of its own, and only who writes again fails."""
     shared(master, LARGE)
-    wait = f"while [ $(ls {client.folder} | grep -c run-) -lt 3 ]; do sleep 0.01; done"
-    scripts = {n: f"touch {client.folder}/run-{n}; {wait}; sha256sum < data" for n in (1, 2)}
-    scripts[3] = f"touch {client.folder}/run-3; {wait}; {SPOIL.format('data')}; sleep 60"
+    all_run = f"while [ $(ls {client.folder} | grep -c run-) -lt 3 ]; do sleep 0.01; done"
+    # An innocent that ended before would be right to complete, and nobody would look until the third has slept.
+    is_spoilt = f"while ! [ -e {client.folder}/spoilt ]; do sleep 0.01; done"
+    scripts = {n: f"touch {client.folder}/run-{n}; {is_spoilt}; sha256sum < data" for n in (1, 2)}
+    spoil = f"{SPOIL.format('data')}; touch {client.folder}/spoilt"
+    scripts[3] = f"touch {client.folder}/run-3; {all_run}; {spoil}; sleep 60"
     master.over = False
     master.add(*(task(n, *SH, text, shared={"data": LARGE}, extra=f"Task={n}\n") for n, text in scripts.items()))
     client.start("--slots", "3")
-    master.wait_for(lambda: set(given_back(master)) | set(master.completed) >= {1, 2, 3})
-    back = given_back(master)
+    master.wait_for(lambda: sorted(given_back(master)) == [1, 2, 3])
     scripts[3] = SPOIL.format("data")
-    master.add(*(task(n + 10, *SH, scripts[n], shared={"data": LARGE}, extra=f"Task={n}\n") for n in back))
+    master.add(*(task(n + 10, *SH, scripts[n], shared={"data": LARGE}, extra=f"Task={n}\n") for n in scripts))
     master.wait_for(lambda: len(master.completed) == 2 and master.failed)
     master.finish()
     assert client.end()[0] == 0

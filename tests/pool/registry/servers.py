@@ -26,15 +26,6 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def descendants(process: int) -> list[int]:
-    """Return a process and all below it: those of PostgreSQL have sessions of their own."""
-    try:
-        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    except OSError:
-        return [process]
-    return [process, *(one for child in children for one in descendants(int(child)))]
-
-
 class Server:
     """A server that can be killed and started again. Its databases are on disk."""
 
@@ -83,17 +74,33 @@ class Server:
             return False
         return True
 
-    def signal(self, number: int) -> None:
-        """Send a signal to all processes of the server."""
-        assert self.process is not None
-        for one in descendants(self.process.pid):
+    def processes(self) -> list[int]:
+        """Return all processes that work in its folder, whoever their parent is by now."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if (entry / "cwd").readlink().is_relative_to(self.folder):
+                    found.append(int(entry.name))
+            except OSError:  # it has ended, or belongs to another account
+                continue
+        return found
+
+    def signal(self, number: int) -> list[int]:
+        """Send a signal to all processes of the server, and return them."""
+        found = self.processes()
+        for one in found:
             with suppress(ProcessLookupError):
                 os.kill(one, number)
+        return found
 
     def kill(self) -> None:
-        """As a power cut ends it."""
+        """End it as a power cut does, and wait until none of its processes is left.
+
+        Children end after the process that was waited for, and the last one may have been forked after the look.
+        PostgreSQL does not start while one of them has its shared memory.
+        """
         assert self.process is not None
-        self.signal(signal.SIGKILL)
+        wait_until(lambda: not self.signal(signal.SIGKILL), f"no process of {self.scheme} is left")
         self.process.wait()
 
     def remove(self) -> None:

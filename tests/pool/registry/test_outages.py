@@ -18,6 +18,8 @@ from spe.pool.registry import writer
 from spe.pool.registry.reading import JobFilter
 from spe.pool.registry.registry import Registry
 from spe.pool.registry.tables import key_of
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 from waiting import in_loop, wait_until
 
 from .proxy import Judge, Proxy
@@ -72,6 +74,20 @@ def test_a_server_killed_in_a_stream_of_commits_has_all_that_was_confirmed(on_se
     for future in futures:
         future.result(PATIENCE)
     assert everything(on_server) == by_key([job(1, done=300), *(happened(n) for n in range(1, 301))])
+
+
+def test_a_killed_server_has_no_process_left_and_can_start_at_once(server: Server) -> None:
+    """The kit's own test: PostgreSQL has a process for each connection, and they end after the first one."""
+    engine = create_engine(server.url(server.new_database()), poolclass=NullPool)
+    connections = [engine.connect() for _ in range(30)]
+    for one in connections:
+        one.execute(text("SELECT 1"))
+    server.kill()
+    assert not server.processes()
+    server.start()
+    for one in connections:
+        one.invalidate()  # its server is gone: there is nothing to end
+        one.close()
 
 
 def test_a_server_that_stands_still_is_told_and_the_lead_runs_out(
