@@ -86,8 +86,9 @@ class Town:
         host: LabHost | None = None,
     ) -> str:
         """Run a command there; return what it prints."""
+        words = [*self.words(who, cwd, host), *command]
         done = subprocess.run(
-            [*self.words(who, cwd, host), *command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
         )
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}\n{self.story()}"
         return done.stdout + done.stderr
