@@ -396,11 +396,11 @@ class LabHost:
         if not how.root:
             yield from (f"mount -t tmpfs -o mode=755 none {path}" for path in _hidden())
         yield f"mkdir -p {top}/var/tmp; mount --bind {folder}/var-tmp {top}/var/tmp"
-        yield from (
-            f"mkdir -p {top}{there}; mount --bind {folder}/bind{i} {top}{there}"
-            for i, (_, there) in enumerate(how.binds)
-        )
-        yield from (f"touch {folder}/up", f"mount --bind {folder}/tmp {top}/tmp")
+        for i, (_, there) in enumerate(how.binds):
+            # Below /tmp: into what becomes its /tmp, since the source lies below ours and is then out of sight.
+            place = f"{folder}{there}" if there.startswith("/tmp/") else f"{top}{there}"
+            yield f"mkdir -p {place}; mount --bind {folder}/bind{i} {place}"
+        yield from (f"touch {folder}/up", f"mount --rbind {folder}/tmp {top}/tmp")
         yield from (f"mount -t tmpfs -o mode=755 none {top}/run", f"mkdir -p {top}/run/sshd", "cd /")
         last = "sleep infinity" if how.no_sshd else "/usr/sbin/sshd -D -e -f /mnt/sshd_config"
         yield f"exec chroot {top} {last}" if top else f"exec {last}"
