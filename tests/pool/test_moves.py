@@ -58,6 +58,15 @@ def test_a_difference_of_one_slot_is_followed_after_a_minute() -> None:
     assert moved(jobs, targets, PATIENCE, moves) == {1: 2}
 
 
+def test_a_job_two_slots_beyond_its_target_gives_them_at_once_to_two_that_lack_one_each() -> None:
+    targets = {1: {"h": 2}, 2: {"h": 2}, 3: {"h": 2}}
+    moves, jobs, hosts = Moves(), [job(1, 4), job(2, 1), job(3, 1)], [Host("h", 6)]
+    assert moves.next(0.0, jobs, hosts, targets, Limits()) == {1: {"h": 2}}
+    coming = [job(1, 2, held=3), job(2, 1), job(3, 1)]
+    back = {**targets, 1: {"h": 3}}
+    assert moves.next(PAUSE, coming, hosts, back, Limits()) == {2: {"h": 2}}, "and it takes none of them back"
+
+
 def test_a_difference_that_comes_and_goes_moves_nothing() -> None:
     moves, jobs = Moves(), [job(1, 3), job(2, 1)]
     for turn in range(10):

@@ -178,10 +178,18 @@ class _Deal:
                     self._set(job, host, useful)
 
     def grow(self) -> None:
-        """Grant what nobody holds: first to jobs that have nothing, then to those that lack most."""
+        """Grant what nobody holds: first to jobs that have nothing, then to those that lack most.
+
+        Of those that lack as many, the one that has least comes first.
+        """
         order = sorted(
             self._jobs,
-            key=lambda job: (self._total(job.granted) > 0, -self._lacks[job.id], job.id),
+            key=lambda job: (
+                self._total(job.granted) > 0,
+                -self._lacks[job.id],
+                self._total(job.granted),
+                job.id,
+            ),
         )
         for job in order:
             for host, target in self._targets.get(job.id, {}).items():
@@ -206,7 +214,7 @@ class _Deal:
         if not own:
             return 0
         spare = sum(self._coming(one, host) for one in self._jobs) - self._free.lack(host)
-        spare -= sum(self._needed(one, host) for one in self._jobs if one.id != job.id)
+        spare -= sum(self._lacking(one, host) for one in self._jobs if one.id != job.id)
         return max(0, min(own, spare)) // job.needs.cores
 
     def _may_begin(self, job: Standing, host: str) -> bool:
@@ -225,24 +233,28 @@ class _Deal:
         drained, or somebody works there.
         """
         for host in self._hosts:
-            needed = sum(self._needed(job, host) for job in self._jobs) + self._free.lack(host)
             # What was taken back before, and is still held, comes free by itself.
-            needed -= sum(self._coming(job, host) for job in self._jobs)
-            if needed <= 0:
-                continue
+            base = self._free.lack(host) - sum(self._coming(job, host) for job in self._jobs)
+            at_once = base + sum(self._needed(job, host) for job in self._jobs)
+            # A job far beyond its target gives to each that lacks a slot, be that lack a single one.
+            at_all = base + sum(self._lacking(job, host) for job in self._jobs)
+            given = 0
             over = [job for job in self._jobs if self._over(job, host) > 0]
             for job in sorted(over, key=lambda job: -self._over(job, host)):
+                needed = (at_all if self._is_urgent[job.id] else at_once) - given
                 cores = min(needed, self._over(job, host) * job.needs.cores)
                 if cores <= 0 or not self._moves.may_change(self._now, job.id, host):
                     continue
                 tasks = -(-cores // job.needs.cores)
                 self._set(job, host, self._grants[job.id][host] - tasks)
-                needed -= tasks * job.needs.cores
+                given += tasks * job.needs.cores
 
     def _needed(self, job: Standing, host: str) -> int:
         """Return the cores that a job lacks there and that it should get now."""
-        if not self._is_urgent[job.id]:
-            return 0
+        return self._lacking(job, host) if self._is_urgent[job.id] else 0
+
+    def _lacking(self, job: Standing, host: str) -> int:
+        """Return the cores that a job lacks there now."""
         lack = self._target(job, host) - self._grants[job.id].get(host, 0)
         if host not in job.up:
             lack = min(1, lack)
