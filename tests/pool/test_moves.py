@@ -67,6 +67,15 @@ def test_a_job_two_slots_beyond_its_target_gives_them_at_once_to_two_that_lack_o
     assert moves.next(PAUSE, coming, hosts, back, Limits()) == {2: {"h": 2}}, "and it takes none of them back"
 
 
+def test_a_job_that_lacks_slots_in_all_gives_none_to_one_that_lacks_a_single_one() -> None:
+    """It is urgent, too, but for slots that it is to get: where it has one too many, that can wait."""
+    hosts = [Host("h", 2), Host("g", 3), Host("k", 1)]
+    granted = {1: {"h": 2}, 2: {"k": 1}, 3: {"g": 3}}
+    jobs = [Standing(n, granted=slots, held=slots, out=slots, up=["h", "g", "k"]) for n, slots in granted.items()]
+    found = Moves().next(0.0, jobs, hosts, {1: {"h": 1, "g": 3}, 2: {"h": 1}}, Limits())
+    assert found == {3: {"g": 0}}, "1 waits for those of 3, and 2 for one on h in place of that on k"
+
+
 def test_a_difference_that_comes_and_goes_moves_nothing() -> None:
     moves, jobs = Moves(), [job(1, 3), job(2, 1)]
     for turn in range(10):

@@ -241,7 +241,8 @@ class _Deal:
             given = 0
             over = [job for job in self._jobs if self._over(job, host) > 0]
             for job in sorted(over, key=lambda job: -self._over(job, host)):
-                needed = (at_all if self._is_urgent[job.id] else at_once) - given
+                is_far = self._is_urgent[job.id] and self._lacks[job.id] < 0
+                needed = (at_all if is_far else at_once) - given
                 cores = min(needed, self._over(job, host) * job.needs.cores)
                 if cores <= 0 or not self._moves.may_change(self._now, job.id, host):
                     continue

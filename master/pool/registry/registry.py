@@ -27,6 +27,7 @@ from .writer import Silence, Writer
 
 log = logging.getLogger("spe.farm.registry")
 
+AFTER_BACKUP = 10_000  # numbers of jobs that are left out where a backup was restored
 CLOSING = 10.0  # seconds that a farm which ends waits for its last commits
 
 
@@ -65,8 +66,7 @@ class Registry:
             if copy := migrate(self._engine, self._file):
                 log.warning("the registry was brought up to date; the older one is in %s", copy)
             with self._engine.connect() as connection:
-                meta = connection.execute(select(META)).one()
-        last = LastIds(meta.last_job, meta.last_ledger, meta.last_history)
+                last = _last_ids(connection)
         self._writer = Writer(self._engine, self.epoch, last, began)
 
     def load(self) -> reading.Loaded:
@@ -129,13 +129,17 @@ class Registry:
 
         Delegates know grants and numbers of the old ID that this registry does not know. The epoch
         is then the time in seconds, above each count of starts: masters have seen later epochs than
-        that of the backup, and refuse grants of an earlier one. Called before the first commit.
+        that of the backup, and refuse grants of an earlier one. Users may have jobs of later numbers
+        than the backup knows, and their orders go by the number: so numbers are left out. Called
+        before the first commit.
         """
         farm, epoch = new_farm(), max(self.epoch + 1, int(time.time()))
         with self._told(), self._engine.begin() as connection:
-            confirm_lead(connection, self.epoch, farm=farm, epoch=epoch)
+            last_job = META.c.last_job + AFTER_BACKUP
+            confirm_lead(connection, self.epoch, farm=farm, epoch=epoch, last_job=last_job)
+            last = _last_ids(connection)
         self.epoch = epoch
-        self._writer.follow(epoch)
+        self._writer.follow(epoch, last)
         return farm
 
     def close(self, seconds: float = CLOSING) -> bool:
@@ -171,3 +175,8 @@ class Registry:
                 where=self.where,
                 todo="see that it runs and that the farm's account may use it, then try again",
             ) from error
+
+
+def _last_ids(connection: Connection) -> LastIds:
+    meta = connection.execute(select(META)).one()
+    return LastIds(meta.last_job, meta.last_ledger, meta.last_history)

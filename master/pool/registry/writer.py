@@ -69,9 +69,9 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="registry", daemon=True)
         self._thread.start()
 
-    def follow(self, epoch: int) -> None:
-        """Commit in this epoch from now on."""
-        self._epoch = epoch
+    def follow(self, epoch: int, last: LastIds) -> None:
+        """Commit in this epoch, and after these numbers, from now on."""
+        self._epoch, self._last = epoch, last
 
     def submit(self, changes: Changes) -> Future[None]:
         """Commit these changes after all earlier ones. The future ends when they are on disk."""

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("spe.farm")
 RENEWAL = 5.0  # seconds between two renewals of the lead
-AFTER_BACKUP = 10_000  # numbers of jobs that are left out where a backup was restored
 ANYONE = "anyone"
 PORT = "port"  # file with the port on which the farm has listened
 
@@ -98,8 +97,7 @@ async def _run(
     loaded = await asyncio.to_thread(registry.load)
     farm = Farm(loaded.epoch, time.time())
     farm.load([*loaded.users, *loaded.hosts, *loaded.grants, *loaded.jobs], time.time())
-    # Users may have jobs of later numbers than a backup knows, and their orders go by the number.
-    farm.number_after(loaded.last_job + (AFTER_BACKUP if options.new_id else 0))
+    farm.number_after(loaded.last_job)
     members = Members(loaded.users, loaded.tokens, anyone=options.users == ANYONE)
     watch: Callable[[Mapping[str, Host], float], None] = own.watch if watchers is None else _nobody
     users = None if options.users == ANYONE else Path(options.users)

@@ -128,6 +128,16 @@ def test_a_registry_from_a_backup_gets_a_new_id_and_keeps_its_rows(registry: Reg
     assert everything(registry) == by_key([job(1)])
 
 
+def test_numbers_that_a_backup_may_not_know_stay_left_out_after_a_restart(registry: Registry) -> None:
+    registry.commit([job(7)]).result()
+    registry.take_new_id()
+    assert registry.load().last_job == 10_007
+    registry.renew().result()  # no job came before the next start
+    assert registry.load().last_job == 10_007
+    registry.commit([job(10_008)]).result()
+    assert registry.load().last_job == 10_008
+
+
 def test_the_epoch_of_a_registry_from_a_backup_is_above_all_that_masters_have_seen(registry: Registry) -> None:
     before = registry.epoch
     registry.take_new_id()
